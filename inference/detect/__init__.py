@@ -1,0 +1,1 @@
+"""From pixels to observed hands: palms, landmarks, sides, tracks."""

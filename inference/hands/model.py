@@ -1,0 +1,183 @@
+"""The MANO-layout hand model: arrays, checks, mirror image, and its file (numpy only, no pickles)."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .joints import JOINT_COUNT, PARENTS, Side
+
+FILE_VERSION = 1
+_ARRAYS = (
+    "v_template",
+    "shapedirs",
+    "posedirs",
+    "lbs_weights",
+    "joint_template",
+    "joint_shapedirs",
+    "pose_mean_rotvec",
+)
+_MIRROR_POINTS = np.array([-1.0, 1.0, 1.0])
+# Mirroring in x keeps the x part of a rotation vector and negates y and z (reference/mano.md).
+_MIRROR_MATRIX_SIGNS = np.outer(_MIRROR_POINTS, _MIRROR_POINTS)
+
+
+class HandModelError(ValueError):
+    """A hand model's arrays contradict each other; the message says which and how."""
+
+
+@dataclass(frozen=True)
+class HandModel:
+    """One hand: geometry, shape space, pose correctives and skinning, in metres.
+
+    Rest frame (MANO): the right hand's fingers point along -x, the palm faces -y, the thumb lies towards +z; the left
+    hand is its mirror image in x. V vertices, S shape components, P polygons, 16 joints in MANO order.
+
+    Parameters
+    ----------
+    name : name of the model, for example ``"open"``
+    licence : SPDX identifier or name of the licence that applies to the arrays
+    side : ``"right"`` or ``"left"``
+    v_template : (V, 3) rest vertices at betas 0, metres
+    shapedirs : (V, 3, S) vertex offset for one unit of each beta, metres
+    posedirs : (V, 3, 135) vertex offset for one unit of each element of R_1..R_15 - I (row-major), metres
+    lbs_weights : (V, 16) skinning weights, rows sum to one
+    joint_template : (16, 3) rest joints at betas 0, metres
+    joint_shapedirs : (16, 3, S) joint offset for one unit of each beta, metres
+    pose_mean_rotvec : (15, 3) rotation vectors to which poses "relative to the mean" refer, radians
+    polygons : (P, 4) vertex indices, counter-clockwise seen from outside; the fourth is -1 in a triangle
+    tip_vertices : (5,) fingertip vertices: thumb, index, middle, ring, pinky
+    uv : (P, 4, 2) texture coordinates of the polygon corners in [0, 1], or None
+    """
+
+    name: str
+    licence: str
+    side: Side
+    v_template: NDArray[np.float64]
+    shapedirs: NDArray[np.float64]
+    posedirs: NDArray[np.float64]
+    lbs_weights: NDArray[np.float64]
+    joint_template: NDArray[np.float64]
+    joint_shapedirs: NDArray[np.float64]
+    pose_mean_rotvec: NDArray[np.float64]
+    polygons: NDArray[np.int32]
+    tip_vertices: NDArray[np.int32]
+    uv: NDArray[np.float64] | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        vertices, shapes = len(self.v_template), self.shapedirs.shape[-1]
+        expected = {
+            "v_template": (vertices, 3),
+            "shapedirs": (vertices, 3, shapes),
+            "posedirs": (vertices, 3, 9 * (JOINT_COUNT - 1)),
+            "lbs_weights": (vertices, JOINT_COUNT),
+            "joint_template": (JOINT_COUNT, 3),
+            "joint_shapedirs": (JOINT_COUNT, 3, shapes),
+            "pose_mean_rotvec": (JOINT_COUNT - 1, 3),
+            "polygons": (len(self.polygons), 4),
+            "tip_vertices": (5,),
+        }
+        for name, shape in expected.items():
+            array = getattr(self, name)
+            if array.shape != shape:
+                raise HandModelError(f"Hand model '{self.name}': {name} has shape {array.shape}, expected {shape}.")
+            if not np.all(np.isfinite(array)):
+                raise HandModelError(f"Hand model '{self.name}': {name} holds values that are not finite.")
+        if np.abs(self.lbs_weights.sum(axis=1) - 1).max() > 1e-4:
+            raise HandModelError(f"Hand model '{self.name}': the skinning weights of some vertices do not sum to one.")
+        if self.polygons[:, :3].min() < 0 or max(self.polygons.max(), self.tip_vertices.max()) >= vertices:
+            raise HandModelError(f"Hand model '{self.name}': polygons or tip vertices name vertices that do not exist.")
+
+    @property
+    def shape_count(self) -> int:
+        """Number of shape components (betas)."""
+        return self.shapedirs.shape[-1]
+
+    @cached_property
+    def triangles(self) -> NDArray[np.int32]:
+        """(T, 3) the polygons as triangles, quads split along corner 0 - corner 2."""
+        quads = self.polygons[self.polygons[:, 3] >= 0]
+        return np.concatenate([self.polygons[:, :3], quads[:, [0, 2, 3]]])
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash over the arrays and the side: what a take refers to."""
+        digest = hashlib.sha256(self.side.encode())
+        for name in _ARRAYS:
+            digest.update(np.ascontiguousarray(getattr(self, name), dtype="<f4").tobytes())
+        digest.update(np.ascontiguousarray(self.polygons, dtype="<i4").tobytes())
+        digest.update(np.ascontiguousarray(self.tip_vertices, dtype="<i4").tobytes())
+        return digest.hexdigest()
+
+    def mirrored(self) -> HandModel:
+        """The other hand: x negated, winding flipped, so that a mirrored pose gives exactly mirrored vertices."""
+        rotation_signs = np.tile(_MIRROR_MATRIX_SIGNS.reshape(9), JOINT_COUNT - 1)
+        order = np.where(self.polygons[:, 3:] >= 0, [[3, 2, 1, 0]], [[2, 1, 0, 3]])
+        return replace(
+            self,
+            side="left" if self.side == "right" else "right",
+            v_template=self.v_template * _MIRROR_POINTS,
+            shapedirs=self.shapedirs * _MIRROR_POINTS[:, None],
+            posedirs=self.posedirs * _MIRROR_POINTS[:, None] * rotation_signs,
+            joint_template=self.joint_template * _MIRROR_POINTS,
+            joint_shapedirs=self.joint_shapedirs * _MIRROR_POINTS[:, None],
+            pose_mean_rotvec=self.pose_mean_rotvec * [1, -1, -1],
+            polygons=np.take_along_axis(self.polygons, order, axis=1),
+            uv=None if self.uv is None else np.take_along_axis(self.uv, order[..., None], axis=1),
+        )
+
+    def save(self, path: Path) -> None:
+        """Write the model as float32 npz (one file a side; the mirror image needs none)."""
+        arrays: dict[str, NDArray[np.generic]] = {name: getattr(self, name).astype(np.float32) for name in _ARRAYS}
+        arrays["polygons"], arrays["tip_vertices"] = self.polygons, self.tip_vertices
+        if self.uv is not None:
+            arrays["uv"] = self.uv.astype(np.float32)
+        text = {"name": self.name, "licence": self.licence, "side": self.side}
+        np.savez_compressed(
+            path,
+            version=np.int32(FILE_VERSION),
+            allow_pickle=False,
+            **arrays,
+            **{key: np.array(value) for key, value in text.items()},
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> HandModel:
+        """Read a file that `save` wrote.
+
+        Raises
+        ------
+        HandModelError
+            when the file is missing, damaged or of another version
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                if int(file["version"]) != FILE_VERSION:
+                    raise HandModelError(
+                        f"Hand model file '{path}' has version {int(file['version'])}; this program reads {FILE_VERSION}."
+                    )
+                return cls(
+                    **{name: file[name].astype(np.float64) for name in _ARRAYS},
+                    name=str(file["name"]),
+                    licence=str(file["licence"]),
+                    side="left" if str(file["side"]) == "left" else "right",
+                    polygons=file["polygons"].astype(np.int32),
+                    tip_vertices=file["tip_vertices"].astype(np.int32),
+                    uv=file["uv"].astype(np.float64) if "uv" in file.files else None,
+                )
+        except HandModelError:
+            raise
+        except Exception as error:
+            raise HandModelError(
+                f"Hand model file '{path}' cannot be read ({error}); install the program again or choose another file."
+            ) from error
+
+
+def parents_array() -> NDArray[np.int32]:
+    """The kinematic tree as an array (16,), the root's parent is -1."""
+    return np.array(PARENTS, dtype=np.int32)

@@ -1,0 +1,1 @@
+"""Reading pictures, sequences and movies."""
