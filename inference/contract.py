@@ -79,7 +79,7 @@ def hello_record(program_version: str) -> dict[str, Any]:
 
 
 def progress_record(stage: str, done: int, total: int | None, eta_s: float | None) -> dict[str, Any]:
-    """`done` of `total` steps of a stage; `total` is None where the length is unknown, `eta_s` where it can't be told."""
+    """`done` of `total` steps of a stage; None where the length or the time left is unknown."""
     return {"record": "progress", "stage": stage, "done": done, "total": total, "eta_s": eta_s}
 
 
@@ -256,7 +256,7 @@ def write_take(take: Take, path: Path) -> None:
             np.savez_compressed(file, allow_pickle=False, header=np.array(json.dumps(header)), **arrays)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        Path(temporary).replace(path)
         temporary = None
     except OSError as error:
         raise output_error(path, error) from error

@@ -159,7 +159,7 @@ class HandModel:
             with np.load(path, allow_pickle=False) as file:
                 if int(file["version"]) != FILE_VERSION:
                     raise HandModelError(
-                        f"Hand model file '{path}' has version {int(file['version'])}; this program reads {FILE_VERSION}."
+                        f"Hand model file '{path}' has version {file['version']}; this program reads {FILE_VERSION}."
                     )
                 return cls(
                     **{name: file[name].astype(np.float64) for name in _ARRAYS},

@@ -43,7 +43,7 @@ def forward_kinematics(rotations: ArrayLike, rest_joints_m: ArrayLike, wrist_m: 
     world rotations (..., 16, 3, 3) and joint positions (..., 16, 3) in metres
     """
     local = np.asarray(rotations, dtype=np.float64)
-    rest = np.broadcast_to(np.asarray(rest_joints_m, dtype=np.float64), local.shape[:-2] + (3,))
+    rest = np.broadcast_to(np.asarray(rest_joints_m, dtype=np.float64), (*local.shape[:-2], 3))
     world, position = np.empty_like(local), np.empty(local.shape[:-1])
     world[..., 0, :, :], position[..., 0, :] = local[..., 0, :, :], wrist_m
     for joint in range(1, JOINT_COUNT):
