@@ -1,0 +1,169 @@
+"""The hand model in torch: batched, differentiable, on CPU and CUDA. `skinning` is the same in numpy."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .joints import JOINT_COUNT, PARENTS
+from .model import HandModel
+
+PoseOrigin = Literal["flat", "mean"]
+"""What a rotation vector of zero means: ``flat`` the rest pose (absolute rotations), ``mean`` the model's mean pose."""
+
+_TAYLOR_ANGLE_SQUARED: Final = 1e-4
+"""Below this squared angle (0.01 rad) three terms of the series are exact to double precision."""
+
+
+class PosedHandTensors(NamedTuple):
+    """Vertices (..., V, 3) and the 21 points (..., 21, 3), metres, in the frame of the given wrist position."""
+
+    vertices_m: Tensor
+    points_m: Tensor
+
+
+def rotvec_to_matrix(rotvec: Tensor) -> Tensor:
+    """Rotation vectors (..., 3) in radians to matrices (..., 3, 3), with finite gradients at every angle, 0 included.
+
+    Rodrigues: ``R = I + a K + b K^2``, with K the cross-product matrix of the vector, a = sin(t) / t and
+    b = (1 - cos(t)) / t^2. Around t = 0 both are taken from their series in t^2, which never divides by t.
+    """
+    x, y, z = rotvec.unbind(-1)
+    squared = (rotvec * rotvec).sum(-1)
+    small = squared < _TAYLOR_ANGLE_SQUARED
+    # The branch that is not taken must stay finite too, or its gradient (0 times infinity) poisons the other.
+    angle = torch.where(small, torch.ones_like(squared), squared).sqrt()
+    half_sine = torch.sin(0.5 * angle) / angle
+    a = torch.where(small, 1 - squared / 6 + squared * squared / 120, torch.sin(angle) / angle)
+    b = torch.where(small, 0.5 - squared / 24 + squared * squared / 720, 2 * half_sine * half_sine)
+    zero = torch.zeros_like(x)
+    cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).unflatten(-1, (3, 3))
+    outer = rotvec.unsqueeze(-1) * rotvec.unsqueeze(-2)
+    # K^2 = v v^T - t^2 I
+    identity = torch.eye(3, dtype=rotvec.dtype, device=rotvec.device)
+    diagonal = (1 - b * squared)[..., None, None] * identity
+    return diagonal + a[..., None, None] * cross + b[..., None, None] * outer
+
+
+class HandLayer(nn.Module):
+    """A `HandModel` as a torch module without parameters: its arrays are buffers that follow ``to`` and ``double``.
+
+    Parameters
+    ----------
+    model : the hand, right or left
+    dtype : floating-point type of the buffers; inputs must have it too
+    """
+
+    v_template: Tensor
+    shapedirs: Tensor
+    posedirs: Tensor
+    lbs_weights: Tensor
+    joint_template: Tensor
+    joint_shapedirs: Tensor
+    pose_mean_rotvec: Tensor
+    tip_vertices: Tensor
+
+    def __init__(self, model: HandModel, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        self.side = model.side
+        self.shape_count = model.shape_count
+        arrays = {
+            "v_template": model.v_template,
+            # Matrices from components to flat offsets: one matrix product each, whatever the batch.
+            "shapedirs": model.shapedirs.reshape(-1, model.shape_count).T,
+            "posedirs": model.posedirs.reshape(-1, model.posedirs.shape[-1]).T,
+            "lbs_weights": model.lbs_weights,
+            "joint_template": model.joint_template,
+            "joint_shapedirs": model.joint_shapedirs.reshape(-1, model.shape_count).T,
+            "pose_mean_rotvec": model.pose_mean_rotvec,
+        }
+        for name, array in arrays.items():
+            # Not part of a state dict: a network's checkpoint must not carry a hand model, whose licence is its own.
+            self.register_buffer(name, torch.tensor(array, dtype=dtype).contiguous(), persistent=False)
+        self.register_buffer("tip_vertices", torch.tensor(model.tip_vertices, dtype=torch.long), persistent=False)
+
+    def rotations_from_rotvec(self, rotvec: Tensor, origin: PoseOrigin) -> Tensor:
+        """Local rotation matrices (..., 16, 3, 3), absolute, from rotation vectors (..., 16, 3) in radians.
+
+        With `origin` ``"mean"`` the finger vectors are relative to the model's mean pose, which is added to them
+        (InterShape, InterHand2.6M); joint 0, the whole hand, is always absolute.
+        """
+        if origin == "mean":
+            fingers = rotvec[..., 1:, :] + self.pose_mean_rotvec
+            rotvec = torch.cat([rotvec[..., :1, :], fingers], dim=-2)
+        return rotvec_to_matrix(rotvec)
+
+    def shaped_rest(self, betas: Tensor) -> tuple[Tensor, Tensor]:
+        """Rest vertices (..., V, 3) and rest joints (..., 16, 3) in metres for betas (..., S)."""
+        vertices = self.v_template + (betas @ self.shapedirs).unflatten(-1, (-1, 3))
+        joints = self.joint_template + (betas @ self.joint_shapedirs).unflatten(-1, (-1, 3))
+        return vertices, joints
+
+    def forward(self, rotations: Tensor, betas: Tensor, wrist_m: Tensor) -> PosedHandTensors:
+        """Pose the hand.
+
+        Parameters
+        ----------
+        rotations : (..., 16, 3, 3) local rotation matrices, absolute (mean pose added); joint 0 turns the whole hand
+        betas : (..., S)
+        wrist_m : (..., 3) where the wrist joint is to lie, metres
+
+        The three leading shapes broadcast against each other.
+        """
+        rest_vertices, rest_joints = self.shaped_rest(betas)
+        world, joints = forward_kinematics(rotations, rest_joints, wrist_m)
+        identity = torch.eye(3, dtype=rotations.dtype, device=rotations.device)
+        feature = (rotations[..., 1:, :, :] - identity).flatten(-3)
+        corrected = rest_vertices + (feature @ self.posedirs).unflatten(-1, (-1, 3))
+        # Each joint carries its vertices: R (v - J_rest) + J_posed, blended by the weights.
+        shift = joints - (world @ rest_joints.unsqueeze(-1)).squeeze(-1)
+        carried = torch.cat([world.flatten(-2), shift], dim=-1)  # (..., 16, 12)
+        blended = self.lbs_weights @ carried  # (..., V, 12)
+        turned = (blended[..., :9].unflatten(-1, (3, 3)) @ corrected.unsqueeze(-1)).squeeze(-1)
+        vertices = turned + blended[..., 9:]
+        tips = vertices.index_select(-2, self.tip_vertices)
+        return PosedHandTensors(vertices, torch.cat([joints, tips], dim=-2))
+
+
+def forward_kinematics(rotations: Tensor, rest_joints_m: Tensor, wrist_m: Tensor) -> tuple[Tensor, Tensor]:
+    """Chain local rotations along the hand, all joints of one depth of the tree at a time.
+
+    Parameters
+    ----------
+    rotations : (..., 16, 3, 3) local rotation matrices, absolute
+    rest_joints_m : (..., 16, 3) rest joints, metres
+    wrist_m : (..., 3) position of the wrist joint, metres
+
+    Returns
+    -------
+    world rotations (..., 16, 3, 3) and joint positions (..., 16, 3) in metres
+    """
+    offsets = (rest_joints_m[..., 1:, :] - rest_joints_m[..., list(PARENTS[1:]), :]).unsqueeze(-1)
+    lead = torch.broadcast_shapes(rotations.shape[:-3], rest_joints_m.shape[:-2], wrist_m.shape[:-1])
+    world = [rotations[..., :1, :, :].expand(*lead, 1, 3, 3)]
+    position = [wrist_m.unsqueeze(-2).expand(*lead, 1, 3)]
+    for joints, parents_within in _LEVELS:
+        parent_world = world[-1][..., parents_within, :, :]
+        step = (parent_world @ offsets[..., [joint - 1 for joint in joints], :, :]).squeeze(-1)
+        position.append(position[-1][..., parents_within, :] + step)
+        world.append(parent_world @ rotations[..., joints, :, :])
+    return torch.cat(world, dim=-3)[..., _MANO_FROM_LEVELS, :, :], torch.cat(position, dim=-2)[
+        ..., _MANO_FROM_LEVELS, :
+    ]
+
+
+def _levels() -> tuple[list[tuple[list[int], list[int]]], list[int]]:
+    """Below the root, the joints of each depth with their parents' places in the depth above; and the order back."""
+    levels: list[tuple[list[int], list[int]]] = []
+    above, order = [0], [0]
+    while len(order) < JOINT_COUNT:
+        joints = [joint for joint in range(JOINT_COUNT) if PARENTS[joint] in above]
+        levels.append((joints, [above.index(PARENTS[joint]) for joint in joints]))
+        above = joints
+        order += joints
+    return levels, [order.index(joint) for joint in range(JOINT_COUNT)]
+
+
+_LEVELS, _MANO_FROM_LEVELS = _levels()
