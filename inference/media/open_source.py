@@ -1,0 +1,42 @@
+"""From what the user names to a source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..contract import ErrorCode, HandsError
+from .movie_source import MovieSource
+from .picture_file import NotAPictureError
+from .picture_source import PictureSource, SequenceSource
+from .sequence_files import files_beside, files_of_folder, files_of_pattern, is_pattern
+from .source import Source
+
+
+def open_source(path: Path, *, as_sequence: bool = False, fps: float = 0.0) -> Source:
+    """Open a picture, a folder of pictures, a numbered sequence or a movie.
+
+    Parameters
+    ----------
+    path : file, folder, or pattern (``shot.####.png``, ``shot_%04d.png``)
+    as_sequence : take the whole numbered sequence that the given picture belongs to
+    fps : frames a second of a sequence, 0 where unknown; movies bring their own
+
+    Raises
+    ------
+    HandsError
+        INPUT_MISSING, INPUT_UNREADABLE, INPUT_EMPTY, INPUT_TOO_SMALL, INPUT_TOO_LARGE, or RUNTIME_MISSING
+    """
+    if path.is_dir():
+        return SequenceSource(path, files_of_folder(path), fps)
+    if not path.exists() and is_pattern(path):
+        return SequenceSource(path, files_of_pattern(path), fps)
+    if not path.exists():
+        raise HandsError(
+            ErrorCode.INPUT_MISSING, f"There is no file at '{path}'.", "Check the path; was the file moved or renamed?"
+        )
+    if as_sequence:
+        return SequenceSource(path, files_beside(path), fps)
+    try:
+        return PictureSource(path)
+    except NotAPictureError:
+        return MovieSource(path)
