@@ -30,7 +30,7 @@ def joint_frames(rest_points_m: ArrayLike, side: Side) -> Array:
     A turn about Z spreads sideways, a turn about Y twists.
     """
     points = np.asarray(rest_points_m, dtype=np.float64)
-    ends = points[_child_points()]
+    ends = points[child_points()]
     along = _unit(ends - points[:JOINT_COUNT])
     to_index, to_pinky = points[_INDEX_MCP] - points[0], points[_PINKY_MCP] - points[0]
     palmar = _unit(np.cross(to_index, to_pinky) if side == "right" else np.cross(to_pinky, to_index))
@@ -43,8 +43,8 @@ def joint_frames(rest_points_m: ArrayLike, side: Side) -> Array:
     return np.stack([np.cross(along, z_axis), along, z_axis], axis=-1)
 
 
-def _child_points() -> list[int]:
-    """For each joint the next point along its finger; for the wrist the middle knuckle."""
+def child_points() -> list[int]:
+    """For each of the 16 joints the next of the 21 points along its finger; for the wrist the middle knuckle."""
     children = [0] * JOINT_COUNT
     for joint in range(1, JOINT_COUNT):
         children[PARENTS[joint]] = joint
