@@ -5,15 +5,18 @@ Standard library and numpy only; imported by both sides. Documented for other pr
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-import tempfile
-import zipfile
+import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from contextlib import suppress
+from dataclasses import dataclass, field
 from enum import Enum
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
+from zipfile import ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,7 +105,7 @@ def parse_record(line: str) -> dict[str, Any] | None:
     """A record from one line of a worker's stdout, or None where the line is none (a library's chatter, say)."""
     try:
         value = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) and isinstance(value.get("record"), str) else None
 
@@ -167,7 +170,12 @@ class Take:
 
     def check(self) -> None:
         """Raise TAKE_DAMAGED where shapes or values contradict each other."""
-        count = len(self.frames)
+        if detail := self.contradiction():
+            raise _damaged(detail)
+
+    def contradiction(self) -> str | None:
+        """What is wrong with the shapes or values, or None."""
+        count, components = self.frames.size, self.betas.size // 2
         shapes = {
             "frames": (count,),
             "readable": (count,),
@@ -175,7 +183,7 @@ class Take:
             "confidence": (2, count),
             "quat_wxyz": (2, count, 16, 4),
             "translation_m": (2, count, 3),
-            "betas": (2, self.betas.shape[-1]),
+            "betas": (2, components),
             "joints_px": (2, count, 21, 2),
             "joints_px_confidence": (2, count, 21),
             "joints_m": (2, count, 21, 3),
@@ -183,15 +191,19 @@ class Take:
         for name, shape in shapes.items():
             array = getattr(self, name)
             if array.shape != shape:
-                raise _damaged(f"{name} has shape {array.shape}, expected {shape}")
+                return f"{name} has shape {array.shape}, expected {shape}"
             if not np.all(np.isfinite(array)):
-                raise _damaged(f"{name} holds values that are not finite")
-        if count == 0 or np.any(np.diff(self.frames) <= 0):
-            raise _damaged("the frame numbers do not ascend")
-        if np.abs(np.linalg.norm(self.quat_wxyz, axis=-1) - 1).max() > 1e-3:
-            raise _damaged("some rotations are no unit quaternions")
-        if self.focal_px <= 0 or min(self.picture_size_px) <= 0:
-            raise _damaged("focal length or picture size is not positive")
+                return f"{name} holds values that are not finite"
+        camera = (self.fps, self.focal_px, *self.principal_px)
+        lengths = np.linalg.norm(self.quat_wxyz, axis=-1)
+        rules = {
+            "the frame rate or the camera is not finite": not np.all(np.isfinite(camera)),
+            "the frame numbers do not ascend": count == 0 or np.any(np.diff(self.frames) <= 0),
+            "some rotations are no unit quaternions": np.any(np.abs(lengths - 1) > 1e-3),
+            "focal length or picture size is not positive": min(self.focal_px, *self.picture_size_px) <= 0,
+            "the frame rate is negative": self.fps < 0,
+        }
+        return next((sentence for sentence, broken in rules.items() if broken), None)
 
     def project_px(self) -> NDArray[np.float64]:
         """(2, F, 21, 2) `joints_m` seen through the camera; zero where a hand is not present."""
@@ -249,26 +261,23 @@ def write_take(take: Take, path: Path) -> None:
         "warnings": take.warnings,
     }
     arrays = {name: getattr(take, name).astype(dtype) for name, dtype in _ARRAY_DTYPES.items()}
-    temporary: str | None = None
+    # A short name of its own: the take's name may already be as long as the file system allows.
+    temporary = path.parent / f".hands-{secrets.token_hex(6)}.tmp"
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            np.savez_compressed(file, allow_pickle=False, header=np.array(json.dumps(header)), **arrays)
+        with temporary.open("xb") as file:
+            np.savez_compressed(file, header=np.array(json.dumps(header)), **arrays)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
-        temporary = None
+        temporary.replace(path)
     except OSError as error:
         raise output_error(path, error) from error
     finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+        with suppress(OSError):  # after a success there is none; after a failure the first error is the one to tell
+            temporary.unlink(missing_ok=True)
 
 
 def output_error(path: Path, error: OSError) -> HandsError:
     """The typed error for a file that could not be written."""
-    import errno
-
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return HandsError(
             ErrorCode.DISK_FULL,
@@ -288,36 +297,67 @@ def read_take(path: Path) -> Take:
     Raises
     ------
     HandsError
-        INPUT_MISSING, TAKE_DAMAGED or TAKE_NEWER
+        INPUT_MISSING, INPUT_UNREADABLE, TAKE_DAMAGED or TAKE_NEWER
     """
-    if not path.is_file():
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise HandsError(
             ErrorCode.INPUT_MISSING, f"There is no take at '{path}'.", "Check the path or reconstruct again."
-        )
+        ) from error
+    except OSError as error:
+        raise HandsError(
+            ErrorCode.INPUT_UNREADABLE,
+            f"The take '{path}' cannot be read ({error.strerror or error}).",
+            "Check the permissions of the file and its folder.",
+        ) from error
     try:
-        with np.load(path, allow_pickle=False) as file:
-            header = json.loads(str(file["header"]))
+        with ZipFile(BytesIO(content)) as archive:
+            header = json.loads(str(_read_member(archive, "header")))
             if header["version"] > TAKE_VERSION:
                 raise HandsError(
                     ErrorCode.TAKE_NEWER,
                     f"'{path.name}' was written by a newer version of this program.",
                     "Update the add-on to open it.",
                 )
-            values = {item.name: header[item.name] for item in fields(Take) if item.name in header}
-            values |= {name: file[name] for name in _ARRAY_DTYPES}
+            take = _take_from(header, {name: _read_member(archive, name) for name in _ARRAY_DTYPES})
+        contradiction = take.contradiction()
     except HandsError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise _damaged(f"{type(error).__name__}: {error}", path) from error
-    for name in ("confidence", "joints_px", "joints_px_confidence"):
-        values[name] = values[name].astype(np.float64)
-    for name in ("picture_size_px", "principal_px", "model_sha256"):
-        values[name] = tuple(values[name])
-    take = Take(**values)
-    take.check()
+    except Exception as error:  # a damaged zip file raises nearly anything, from zlib.error to NotImplementedError
+        raise _damaged(f"{type(error).__name__}: {error}", f"'{path.name}'") from error
+    if contradiction:
+        raise _damaged(contradiction, f"'{path.name}'")
     return take
 
 
-def _damaged(detail: str, path: Path | None = None) -> HandsError:
-    name = f"'{path.name}'" if path else "The take"
+def _read_member(archive: ZipFile, name: str) -> NDArray[Any]:
+    """One array of an npz file. The member is read whole first, so that its checksum is verified before parsing."""
+    return np.lib.format.read_array(BytesIO(archive.read(f"{name}.npy")), allow_pickle=False)
+
+
+def _take_from(header: Mapping[str, Any], members: Mapping[str, NDArray[Any]]) -> Take:
+    arrays: dict[str, Any] = {}
+    for name, dtype in _ARRAY_DTYPES.items():
+        # The file stores some in single precision; in memory every real number is double.
+        wide = np.float64 if np.issubdtype(dtype, np.floating) else dtype
+        arrays[name] = members[name].astype(wide, casting="safe")
+    width, height = header["picture_size_px"]
+    principal_x, principal_y = header["principal_px"]
+    right_sha256, left_sha256 = header["model_sha256"]
+    return Take(
+        **{name: str(header[name]) for name in _TEXT_FIELDS},
+        **arrays,
+        picture_size_px=(int(width), int(height)),
+        fps=float(header["fps"]),
+        focal_px=float(header["focal_px"]),
+        principal_px=(float(principal_x), float(principal_y)),
+        engine_settings=dict(header["engine_settings"]),
+        model_sha256=(str(right_sha256), str(left_sha256)),
+        complete=bool(header["complete"]),
+        warnings=[dict(warning) for warning in header["warnings"]],
+    )
+
+
+def _damaged(detail: str, name: str = "The take") -> HandsError:
     return HandsError(ErrorCode.TAKE_DAMAGED, f"{name} is damaged ({detail}).", "Reconstruct again.")

@@ -6,11 +6,12 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .joints import JOINT_COUNT, PARENTS, Side
+from .joints import JOINT_COUNT, PARENTS, SIDES, Side
 
 FILE_VERSION = 1
 _ARRAYS = (
@@ -31,7 +32,7 @@ class HandModelError(ValueError):
     """A hand model's arrays contradict each other; the message says which and how."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class HandModel:
     """One hand: geometry, shape space, pose correctives and skinning, in metres.
 
@@ -70,7 +71,8 @@ class HandModel:
     uv: NDArray[np.float64] | None = field(default=None)
 
     def __post_init__(self) -> None:
-        vertices, shapes = len(self.v_template), self.shapedirs.shape[-1]
+        vertices, polygons = self.v_template.size // 3, self.polygons.size // 4
+        shapes = self.joint_shapedirs.size // (3 * JOINT_COUNT)
         expected = {
             "v_template": (vertices, 3),
             "shapedirs": (vertices, 3, shapes),
@@ -79,19 +81,33 @@ class HandModel:
             "joint_template": (JOINT_COUNT, 3),
             "joint_shapedirs": (JOINT_COUNT, 3, shapes),
             "pose_mean_rotvec": (JOINT_COUNT - 1, 3),
-            "polygons": (len(self.polygons), 4),
+            "polygons": (polygons, 4),
             "tip_vertices": (5,),
         }
+        if self.uv is not None:
+            expected["uv"] = (polygons, 4, 2)
         for name, shape in expected.items():
             array = getattr(self, name)
             if array.shape != shape:
                 raise HandModelError(f"Hand model '{self.name}': {name} has shape {array.shape}, expected {shape}.")
             if not np.all(np.isfinite(array)):
                 raise HandModelError(f"Hand model '{self.name}': {name} holds values that are not finite.")
-        if np.abs(self.lbs_weights.sum(axis=1) - 1).max() > 1e-4:
-            raise HandModelError(f"Hand model '{self.name}': the skinning weights of some vertices do not sum to one.")
-        if self.polygons[:, :3].min() < 0 or max(self.polygons.max(), self.tip_vertices.max()) >= vertices:
-            raise HandModelError(f"Hand model '{self.name}': polygons or tip vertices name vertices that do not exist.")
+        corners, tips = self.polygons, self.tip_vertices
+        rules = {
+            f"the side is '{self.side}', expected 'right' or 'left'": self.side not in SIDES,
+            "there are no vertices or no polygons": min(vertices, polygons) == 0,
+            "some skinning weights are negative": np.any(self.lbs_weights < -1e-6),
+            "the skinning weights of some vertices do not sum to one": np.any(
+                np.abs(self.lbs_weights.sum(axis=1) - 1) > 1e-4
+            ),
+            "polygons or tip vertices name vertices that do not exist": np.any(corners[:, :3] < 0)
+            or np.any(corners[:, 3] < -1)
+            or np.any(corners >= vertices)
+            or np.any((tips < 0) | (tips >= vertices)),
+        }
+        for sentence, broken in rules.items():
+            if broken:
+                raise HandModelError(f"Hand model '{self.name}': {sentence}.")
 
     @property
     def shape_count(self) -> int:
@@ -117,7 +133,8 @@ class HandModel:
     def mirrored(self) -> HandModel:
         """The other hand: x negated, winding flipped, so that a mirrored pose gives exactly mirrored vertices."""
         rotation_signs = np.tile(_MIRROR_MATRIX_SIGNS.reshape(9), JOINT_COUNT - 1)
-        order = np.where(self.polygons[:, 3:] >= 0, [[3, 2, 1, 0]], [[2, 1, 0, 3]])
+        # Corner 0 stays first, so that a quad is split along the same diagonal as on the other hand.
+        order = np.where(self.polygons[:, 3:] >= 0, [[0, 3, 2, 1]], [[0, 2, 1, 3]])
         return replace(
             self,
             side="left" if self.side == "right" else "right",
@@ -141,7 +158,6 @@ class HandModel:
         np.savez_compressed(
             path,
             version=np.int32(FILE_VERSION),
-            allow_pickle=False,
             **arrays,
             **{key: np.array(value) for key, value in text.items()},
         )
@@ -165,7 +181,7 @@ class HandModel:
                     **{name: file[name].astype(np.float64) for name in _ARRAYS},
                     name=str(file["name"]),
                     licence=str(file["licence"]),
-                    side="left" if str(file["side"]) == "left" else "right",
+                    side=cast(Side, str(file["side"])),  # checked with the arrays
                     polygons=file["polygons"].astype(np.int32),
                     tip_vertices=file["tip_vertices"].astype(np.int32),
                     uv=file["uv"].astype(np.float64) if "uv" in file.files else None,

@@ -25,7 +25,7 @@ def quat_wxyz_to_rotvec(quat_wxyz: ArrayLike) -> Array:
     quat = np.where(quat[..., :1] < 0, -quat, quat)
     sine = np.linalg.norm(quat[..., 1:], axis=-1, keepdims=True)
     half = np.arctan2(sine, quat[..., :1])
-    scale = np.where(sine > 1e-12, 2.0 * half / np.maximum(sine, 1e-300), 2.0)
+    scale: Array = np.where(sine > 1e-12, 2.0 * half / np.maximum(sine, 1e-300), 2.0)
     return scale * quat[..., 1:]
 
 

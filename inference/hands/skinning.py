@@ -38,14 +38,18 @@ def forward_kinematics(rotations: ArrayLike, rest_joints_m: ArrayLike, wrist_m: 
     rest_joints_m : (..., 16, 3) rest joints, metres
     wrist_m : (..., 3) position of the wrist joint, metres
 
+    The three leading shapes broadcast against each other.
+
     Returns
     -------
     world rotations (..., 16, 3, 3) and joint positions (..., 16, 3) in metres
     """
     local = np.asarray(rotations, dtype=np.float64)
-    rest = np.broadcast_to(np.asarray(rest_joints_m, dtype=np.float64), (*local.shape[:-2], 3))
-    world, position = np.empty_like(local), np.empty(local.shape[:-1])
-    world[..., 0, :, :], position[..., 0, :] = local[..., 0, :, :], wrist_m
+    rest = np.asarray(rest_joints_m, dtype=np.float64)
+    wrist = np.asarray(wrist_m, dtype=np.float64)
+    lead = np.broadcast_shapes(local.shape[:-3], rest.shape[:-2], wrist.shape[:-1])
+    world, position = np.empty((*lead, JOINT_COUNT, 3, 3)), np.empty((*lead, JOINT_COUNT, 3))
+    world[..., 0, :, :], position[..., 0, :] = local[..., 0, :, :], wrist
     for joint in range(1, JOINT_COUNT):
         parent = PARENTS[joint]
         world[..., joint, :, :] = world[..., parent, :, :] @ local[..., joint, :, :]
@@ -60,9 +64,10 @@ def pose_hand(model: HandModel, rotations: ArrayLike, betas: ArrayLike, wrist_m:
     Parameters
     ----------
     rotations : (..., 16, 3, 3) local rotation matrices, absolute
-    betas : (..., S), its leading shape broadcast against that of `rotations`
+    betas : (..., S)
     wrist_m : (..., 3) where the wrist joint is to lie, metres
 
+    The three leading shapes broadcast against each other.
     The same layer in torch is `torch_layer.HandLayer`; both are tested against each other and against smplx.
     """
     local = np.asarray(rotations, dtype=np.float64)
