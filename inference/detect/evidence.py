@@ -1,0 +1,101 @@
+"""How far an answer of the landmark net can be believed.
+
+The net's own presence stays near one on wrong mixtures of two hands. Two things tell more: whether the mirror image of
+the same region gives the same points, and whether the net's two answers (points in the picture and shape in metres)
+describe the same hand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .landmark_net import Landmarks
+
+PRESENCE_NEEDED: Final = 0.5
+DISAGREEMENT_ALLOWED: Final = 0.045
+"""Mean distance of the mirrored look, as a share of the region's side. Correct hands: 0.004 to 0.035."""
+DISTORTION_ALLOWED: Final = 0.075
+"""Root mean square between the points and the shape, as a share of the region's side. Correct hands: 0.015 to 0.06."""
+SAME_HAND: Final = 0.15
+"""Mean distance of two answers' points, as a share of the smaller region, under which they are the same hand."""
+_SMALLEST_HAND_PX: Final = 12.0
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Landmarks with the evidence for them.
+
+    Parameters
+    ----------
+    landmarks : mean of the plain and the mirrored look
+    joints_confidence : (21,) from 0 to 1
+    disagreement : mean distance between both looks, as a share of the region's side
+    distortion : how badly points and shape fit each other, as a share of the region's side
+    """
+
+    landmarks: Landmarks
+    joints_confidence: NDArray[np.float64]
+    disagreement: float
+    distortion: float
+
+    @property
+    def quality(self) -> float:
+        """From 0 to 1: presence, lowered by disagreement and distortion."""
+        penalty = (self.disagreement / DISAGREEMENT_ALLOWED) ** 2 + (self.distortion / DISTORTION_ALLOWED) ** 2
+        return self.landmarks.presence * float(np.exp(-0.5 * penalty))
+
+    @property
+    def credible(self) -> bool:
+        """Whether this is a hand, and the points are where its joints are."""
+        region = self.landmarks.next_region
+        return (
+            self.landmarks.presence >= PRESENCE_NEEDED
+            and self.disagreement <= DISAGREEMENT_ALLOWED
+            and self.distortion <= DISTORTION_ALLOWED
+            and region.usable
+            and region.side_px >= _SMALLEST_HAND_PX
+        )
+
+
+def weigh(plain: Landmarks, mirrored: Landmarks, picture_size_px: tuple[int, int]) -> Reading:
+    """The evidence in two looks at the same region, the second mirrored (`LandmarkNet.read`)."""
+    merged = plain.merged(mirrored)
+    side = plain.region.side_px
+    spread = np.linalg.norm(plain.joints_px - mirrored.joints_px, axis=1) / side
+    confidence = merged.presence * np.exp(-0.5 * (spread / DISAGREEMENT_ALLOWED) ** 2)
+    confidence *= _inside(merged.joints_px, picture_size_px, side)
+    return Reading(merged, np.clip(confidence, 0, 1), float(spread.mean()), distortion(merged))
+
+
+def distortion(landmarks: Landmarks) -> float:
+    """Root mean square distance of the points from the shape seen from afar, as a share of the next region's side."""
+    points = landmarks.joints_px - landmarks.joints_px.mean(axis=0)
+    shape = landmarks.joints_relative_m[:, :2] - landmarks.joints_relative_m[:, :2].mean(axis=0)
+    extent = (shape**2).sum()
+    scale = (points * shape).sum() / extent if extent > 0 else 0.0
+    side = landmarks.next_region.side_px
+    error = float(np.sqrt(((points - scale * shape) ** 2).sum(axis=1).mean()))
+    return error / side if side > 0 else float("inf")
+
+
+def distance(one: Landmarks, other: Landmarks) -> float:
+    """Mean distance of the points of two answers, as a share of the smaller one's region."""
+    side = min(one.next_region.side_px, other.next_region.side_px)
+    gap = float(np.linalg.norm(one.joints_px - other.joints_px, axis=1).mean())
+    return gap / side if side > 0 else float("inf")
+
+
+def same_hand(one: Landmarks, other: Landmarks) -> bool:
+    """Whether two answers describe the same hand in the picture."""
+    return distance(one, other) < SAME_HAND
+
+
+def _inside(joints_px: NDArray[np.float64], size_px: tuple[int, int], side_px: float) -> NDArray[np.float64]:
+    """(21,) one inside the picture, falling to a small rest a twentieth of a hand's region outside of it."""
+    limit = np.array(size_px, dtype=np.float64) - 0.5
+    beyond = np.maximum(np.maximum(-0.5 - joints_px, joints_px - limit), 0).max(axis=1)
+    return 0.1 + 0.9 * np.exp(-0.5 * (beyond / (0.05 * side_px)) ** 2)

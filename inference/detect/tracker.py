@@ -1,0 +1,182 @@
+"""Hands through a sequence of pictures: each is followed from frame to frame, and searched for when it is lost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..hands.joints import SIDES, Side
+from .crops import CropSource
+from .evidence import Reading, same_hand
+from .finder import HandFinder, observation
+from .observation import HandObservation
+from .region import Box, Region
+from .sides import assign_sides, drop_duplicates
+
+_LARGEST_JUMP: Final = 0.5
+"""Of the region's side, that a hand may move between two frames."""
+_LARGEST_GROWTH: Final = 1.6
+_VOTE_LIMIT: Final = math.log(0.97 / 0.03)
+"""Log odds of one frame's vote: no single frame can outweigh many."""
+_VOTES_KEPT: Final = 30.0
+_VOTES_TO_SWAP: Final = 12.0
+"""Log odds against its side (some five sure frames) that make a track change it."""
+
+
+@dataclass
+class _Track:
+    """One hand that is followed. `votes`: log odds that it is a right hand; `pinned`: the user said which it is."""
+
+    region: Region
+    votes: float = 0.0
+    pinned: bool = False
+    reading: Reading | None = None
+
+    def vote(self, reading: Reading) -> None:
+        probability = min(max(reading.landmarks.right_probability, 1e-6), 1 - 1e-6)
+        vote = math.log(probability / (1 - probability))
+        self.votes += min(max(vote, -_VOTE_LIMIT), _VOTE_LIMIT) * reading.quality
+        self.votes = min(max(self.votes, -_VOTES_KEPT), _VOTES_KEPT)
+
+    def against(self, side: Side) -> float:
+        """Log odds against `side`."""
+        return -self.votes if side == "right" else self.votes
+
+
+class HandTracker:
+    """Follows at most one right and one left hand through a sequence, one `observe` a frame.
+
+    Parameters
+    ----------
+    finder : finds and reads hands in single pictures
+    search_every : with a hand missing, the palm detector is asked every so many frames (and at once after a loss)
+    """
+
+    def __init__(self, finder: HandFinder, search_every: int = 5) -> None:
+        self._finder = finder
+        self._search_every = search_every
+        self._tracks: dict[Side, _Track] = {}
+        self._frames_to_search = 0
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """The sides that are being followed."""
+        return tuple(side for side in SIDES if side in self._tracks)
+
+    def observe(self, rgb: NDArray[np.uint8], boxes: Mapping[Side, Box] | None = None) -> dict[Side, HandObservation]:
+        """The hands in the next frame.
+
+        Parameters
+        ----------
+        rgb : (H, W, 3) uint8
+        boxes : where the user says that hands are in this frame; such a hand's track starts anew there
+
+        Returns
+        -------
+        One observation for each side that was seen.
+        """
+        source = CropSource(rgb)
+        for side, box in (boxes or {}).items():
+            reading = self._finder.read_box(source, side, box)
+            self._tracks.pop(side, None)
+            if reading is not None:
+                self._start(side, reading, pinned=True)
+        lost = self._follow(source, [side for side in self._tracks if side not in (boxes or {})])
+        lost |= self._part_collapsed()
+        self._settle_sides()
+        self._frames_to_search -= 1
+        if len(self._tracks) < len(SIDES) and (lost or self._frames_to_search <= 0):
+            self._search(source)
+            self._frames_to_search = self._search_every
+        return {
+            side: observation(side, track.reading)
+            for side, track in sorted(self._tracks.items(), key=lambda item: SIDES.index(item[0]))
+            if track.reading is not None
+        }
+
+    def lose(self, side: Side) -> None:
+        """Stop following one hand; it is searched for again in the next frame."""
+        if self._tracks.pop(side, None) is not None:
+            self._frames_to_search = 0
+
+    def reset(self) -> None:
+        """Forget everything, as for the first frame of another sequence."""
+        self._tracks.clear()
+        self._frames_to_search = 0
+
+    def resume(self, joints_px: Mapping[Side, ArrayLike]) -> None:
+        """Go on from the points (21, 2) of an earlier frame, MANO order, as if they had just been observed."""
+        self.reset()
+        for side, joints in joints_px.items():
+            region = Region.from_joints(joints)
+            if region.usable:
+                self._tracks[side] = _Track(region, votes=_VOTES_KEPT / 2 * (1 if side == "right" else -1))
+
+    def feedback(self, side: Side, joints_px: ArrayLike) -> None:
+        """Look for a hand in the next frame where its fitted model lies, points (21, 2), rather than at the net's."""
+        track, region = self._tracks.get(side), Region.from_joints(joints_px)
+        if track is not None and region.usable:
+            track.region = region
+
+    def _start(self, side: Side, reading: Reading, pinned: bool = False) -> None:
+        track = _Track(reading.landmarks.next_region, pinned=pinned, reading=reading)
+        track.vote(reading)
+        self._tracks[side] = track
+
+    def _follow(self, source: CropSource, sides: list[Side]) -> bool:
+        """Read every track's region; true where a hand was lost."""
+        readings = self._finder.read(source, [self._tracks[side].region for side in sides])
+        lost = False
+        for side, reading in zip(sides, readings, strict=True):
+            track = self._tracks[side]
+            if reading.credible and _follows(track.region, reading.landmarks.next_region):
+                track.reading, track.region = reading, reading.landmarks.next_region
+                track.vote(reading)
+            else:
+                del self._tracks[side]
+                lost = True
+        return lost
+
+    def _part_collapsed(self) -> bool:
+        """Drop the weaker of two tracks that came to lie on the same hand."""
+        readings = {side: track.reading for side, track in self._tracks.items() if track.reading is not None}
+        if len(readings) < 2 or not same_hand(readings["right"].landmarks, readings["left"].landmarks):
+            return False
+        # The hand under both tracks belongs to the side that the net sees there now.
+        weaker: Side = min(SIDES, key=lambda side: readings[side].landmarks.probability(side) * readings[side].quality)
+        del self._tracks[weaker]
+        return True
+
+    def _settle_sides(self) -> None:
+        """Change the side of a track that many frames voted against."""
+        wrong: list[Side] = [
+            side for side, track in self._tracks.items() if not track.pinned and track.against(side) > _VOTES_TO_SWAP
+        ]
+        if len(wrong) == len(SIDES):
+            self._tracks = {"right": self._tracks["left"], "left": self._tracks["right"]}
+        elif len(wrong) == 1 and len(self._tracks) == 1:
+            other: Side = "left" if wrong[0] == "right" else "right"
+            self._tracks[other] = self._tracks.pop(wrong[0])
+
+    def _search(self, source: CropSource) -> None:
+        known = [track.reading for track in self._tracks.values() if track.reading is not None]
+        found = [
+            reading
+            for reading in drop_duplicates(self._finder.search(source))
+            if not any(same_hand(reading.landmarks, other.landmarks) for other in known)
+        ]
+        free: list[Side] = [side for side in SIDES if side not in self._tracks]
+        for side, reading in assign_sides(found, free).items():
+            self._start(side, reading)
+
+
+def _follows(before: Region, after: Region) -> bool:
+    """Whether a hand can have come from one region to the other between two frames."""
+    moved = math.dist(before.center_px, after.center_px) / before.side_px
+    growth = after.side_px / before.side_px
+    return moved <= _LARGEST_JUMP and 1 / _LARGEST_GROWTH <= growth <= _LARGEST_GROWTH

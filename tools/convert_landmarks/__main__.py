@@ -1,0 +1,110 @@
+"""Make ``weights/palm_detection.onnx`` and ``weights/hand_landmark.onnx`` from the mediapipe 0.10.21 wheel.
+
+Needs onnx, tflite and numpy, and for ``--golden`` ai-edge-litert and opencv; none of these at run time::
+
+    pip download --no-deps --only-binary :all: --python-version 3.11 --platform manylinux_2_28_x86_64 mediapipe==0.10.21
+    python -m tools.convert_landmarks mediapipe-0.10.21-*.whl
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import onnx  # pyright: ignore[reportMissingImports]  # authoring environment only
+
+from .golden import write_golden
+from .graph import GraphConverter
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+WHEEL_VERSION: Final = "mediapipe 0.10.21"
+
+
+@dataclass(frozen=True)
+class Net:
+    """One net inside the wheel. The hash is that of the .tflite file: it is the same in every platform's wheel."""
+
+    member: str
+    sha256: str
+    file_name: str
+    output_names: tuple[str, ...]
+    input_size: int
+
+
+NETS: Final = (
+    Net(
+        "mediapipe/modules/palm_detection/palm_detection_full.tflite",
+        "1b14e9422c6ad006cde6581a46c8b90dd573c07ab7f3934b5589e7cea3f89a54",
+        "palm_detection.onnx",
+        ("boxes", "logits"),
+        192,
+    ),
+    Net(
+        "mediapipe/modules/hand_landmark/hand_landmark_full.tflite",
+        "11c272b891e1a99ab034208e23937a8008388cf11ed2a9d776ed3d01d0ba00e3",
+        "hand_landmark.onnx",
+        ("landmarks", "presence", "handedness", "world_landmarks"),
+        224,
+    ),
+)
+
+
+def read_nets(wheel: Path) -> dict[Net, bytes]:
+    """The original nets from a wheel, their hashes checked."""
+    contents: dict[Net, bytes] = {}
+    with zipfile.ZipFile(wheel) as archive:
+        for net in NETS:
+            content = archive.read(net.member)
+            found = hashlib.sha256(content).hexdigest()
+            if found != net.sha256:
+                raise SystemExit(f"{net.member} in {wheel.name} has sha256 {found}, expected {net.sha256}")
+            contents[net] = content
+    return contents
+
+
+def main() -> None:
+    """Convert, and print what was written with its hash."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("wheel", type=Path, help="the mediapipe 0.10.21 wheel of any platform")
+    parser.add_argument("--out", type=Path, default=ROOT / "weights", help="folder for the .onnx files")
+    parser.add_argument("--golden", type=Path, help="also write LiteRT's outputs for the agreement test to this .npz")
+    parser.add_argument("--golden-picture", type=Path, help="square picture of one hand to include in the golden file")
+    arguments = parser.parse_args()
+    contents = read_nets(arguments.wheel)
+    for net, content in contents.items():
+        model = GraphConverter(content, net.output_names).convert(Path(net.file_name).stem, "tools/convert_landmarks")
+        model.doc_string = (
+            f"{net.member} of {WHEEL_VERSION}, Copyright The MediaPipe Authors, Apache-2.0; "
+            "changed: translated from TensorFlow Lite to ONNX, free batch size, weights unchanged (float16)."
+        )
+        path = arguments.out / net.file_name
+        onnx.save(model, path)
+        print(f"{record_sha256(path)}  {path}  {path.stat().st_size / 1e6:.2f} MB")
+    if arguments.golden:
+        if arguments.golden_picture is None:
+            parser.error("--golden needs --golden-picture")
+        names = {net: Path(net.file_name).stem for net in contents}
+        write_golden(
+            {names[net]: content for net, content in contents.items()},
+            {names[net]: net.input_size for net in contents},
+            arguments.golden_picture,
+            arguments.golden,
+        )
+
+
+def record_sha256(path: Path) -> str:
+    """The hash of a file, written to the table beside it in place of an older one."""
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    table = path.with_name("SHA256SUMS")
+    lines = table.read_text(encoding="utf-8").splitlines() if table.exists() else []
+    lines = [line for line in lines if line.split()[-1] != path.name] + [f"{digest}  {path.name}"]
+    table.write_text("\n".join(sorted(lines, key=lambda line: line.split()[-1])) + "\n", encoding="utf-8")
+    return digest
+
+
+if __name__ == "__main__":
+    main()
