@@ -1,0 +1,201 @@
+"""Fits the hand models to what the nets saw, frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..camera import Camera
+from ..detect.observation import HandObservation
+from ..hands.joints import SIDES, Side
+from ..hands.model import HandModel
+from ..hands.rotations import quat_wxyz_to_matrix
+from ..hands.skinning import pose_hand
+from .kinematics import CHAIN_ORDER, HandState, Skeletons
+from .objective import Objective, Observed, Weights
+from .observed import box_side_px, observed_from_points, stack_observations, usable_points, why_refused
+from .solver import ShapePrior, solve
+from .start import fresh_starts, place
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FittedHand:
+    """One hand's fit in one frame.
+
+    Parameters
+    ----------
+    side : which hand
+    quat_wxyz : (16, 4) local rotations, absolute (mean pose added), joint 0 = the hand in camera axes
+    translation_m : (3,) wrist joint in camera axes (x right, y down, z forward)
+    betas : (S,) shape
+    joints_m : (21, 3) joints and tips of the full model in camera axes
+    reprojection_px : mean distance of the landmarks from `joints_m` in the picture, weighted by confidence
+    reprojection_share : the same as a share of the longer side of the landmarks' box
+    """
+
+    side: Side
+    quat_wxyz: Array
+    translation_m: Array
+    betas: Array
+    joints_m: Array
+    reprojection_px: float
+    reprojection_share: float
+
+
+class HandFitter:
+    """Fits one or two hands of one person to landmarks seen by one camera.
+
+    Parameters
+    ----------
+    models : the right and the left hand model; both have the same number of shape components
+    camera : of the picture or the movie
+    weights : of the terms of the cost
+
+    Attributes
+    ----------
+    refusals : why hands of the last call of `fit_frame` were refused, a sentence for each
+    """
+
+    def __init__(self, models: Mapping[Side, HandModel], camera: Camera, weights: Weights | None = None) -> None:
+        self.models = dict(models)
+        self.camera = camera
+        self.weights = weights or Weights()
+        self.refusals: dict[Side, str] = {}
+        self._skeletons: dict[tuple[Side, ...], Skeletons] = {}
+        self._tips = {side: _tips_alone(model) for side, model in self.models.items()}
+
+    def fit_frame(
+        self, observations: Mapping[Side, HandObservation], previous: Mapping[Side, FittedHand] | None = None
+    ) -> dict[Side, FittedHand]:
+        """Fit the hands seen in one frame; both share one shape.
+
+        Parameters
+        ----------
+        observations : what the nets saw; a hand that is no hand (NaN, a point, a line) is left out of the result, and
+            `refusals` says why
+        previous : fits of the frame before, where there are any: the start, unless a fresh start explains the frame
+            clearly better
+        """
+        self.refusals = {
+            side: reason for side in SIDES if side in observations and (reason := why_refused(observations[side]))
+        }
+        sides: tuple[Side, ...] = tuple(side for side in SIDES if side in observations and side not in self.refusals)
+        if not sides:
+            return {}
+        joints_px, confidence, relative_m = stack_observations(observations, sides)
+        observed = observed_from_points(self.camera, joints_px, confidence, relative_m)
+        objective = Objective(self.skeletons(sides), observed, self.weights)
+        state, prior = self._start(objective, relative_m[..., CHAIN_ORDER, :], sides, previous or {})
+        state, cost = solve(objective, state, "frame", _FINAL_ITERATIONS, prior=prior)
+        for index, side in enumerate(sides):
+            if not np.isfinite(cost[0, index]):
+                self.refusals[side] = "No pose in front of the camera explains the landmarks."
+        return {
+            hand.side: hand
+            for hand in self._fitted(state, sides, joints_px, confidence)
+            if hand.side not in self.refusals
+        }
+
+    def skeletons(self, sides: tuple[Side, ...]) -> Skeletons:
+        """The stacked skeletons of some hands (kept for the next call)."""
+        if sides not in self._skeletons:
+            self._skeletons[sides] = Skeletons([self.models[side] for side in sides])
+        return self._skeletons[sides]
+
+    def full_points_m(self, side: Side, quat_wxyz: Array, betas: Array, translation_m: Array) -> Array:
+        """(..., 21, 3) joints and tips of the full model, pose correctives included."""
+        return pose_hand(self._tips[side], quat_wxyz_to_matrix(quat_wxyz), betas, translation_m).points_m
+
+    def _start(
+        self, objective: Objective, relative_m: Array, sides: tuple[Side, ...], previous: Mapping[Side, FittedHand]
+    ) -> tuple[HandState, ShapePrior]:
+        """The best start of every hand, with equal betas, and what the frames before say about the shape."""
+        skeletons, observed = objective.skeletons, objective.observed
+        known = [previous[side].betas for side in sides if side in previous]
+        prior = ShapePrior(np.mean(known, axis=0), _SHAPE_MEMORY) if known else ShapePrior()
+        if len(known) == len(sides):
+            tracked = self._state_of([previous[side] for side in sides], skeletons)
+            tracked, cost = solve(objective, tracked, "fixed", _TRACKING_ITERATIONS)
+            if np.all(cost < _good_cost(observed)):
+                return tracked, prior
+        else:
+            tracked, cost = None, np.full((1, len(sides)), np.inf)
+        starts = fresh_starts(skeletons, observed, relative_m)
+        if known:
+            starts.betas[:] = prior.mean
+            starts.translation_m = place(skeletons, starts, observed)
+        everywhere = observed.take(np.zeros(len(starts.betas), dtype=np.intp))
+        wide = Objective(skeletons, everywhere, replace(self.weights, outlier_sigmas=3 * self.weights.outlier_sigmas))
+        starts, _ = solve(wide, starts, "fixed", _WIDE_ITERATIONS, tolerance=1e-2)
+        narrow = Objective(skeletons, everywhere, self.weights)
+        starts, costs = solve(narrow, starts, "fixed", _START_ITERATIONS, tolerance=1e-2)
+        best = np.argmin(costs, axis=0)
+        hands = np.arange(len(sides))
+        fresh = HandState(
+            *(getattr(starts, name)[best, hands][None] for name in ("translation_m", "wrist", "finger_rotvec", "betas"))
+        )
+        if tracked is None:
+            return fresh, prior
+        # The pose of the frame before keeps its place unless another one is clearly better: no flicker between two.
+        return tracked.select(costs[best, hands][None] < _CLEARLY_BETTER * cost, fresh), prior
+
+    def _state_of(self, hands: list[FittedHand], skeletons: Skeletons) -> HandState:
+        betas = np.mean([hand.betas for hand in hands], axis=0)
+        return skeletons.state_from_quat(
+            np.stack([hand.quat_wxyz for hand in hands])[None],
+            np.stack([hand.translation_m for hand in hands])[None],
+            np.tile(betas, (1, len(hands), 1)),
+        )
+
+    def _fitted(
+        self, state: HandState, sides: tuple[Side, ...], joints_px: Array, confidence: Array
+    ) -> list[FittedHand]:
+        quat = self.skeletons(sides).quat_wxyz(state)
+        hands = []
+        for index, side in enumerate(sides):
+            translation_m, betas = state.translation_m[0, index], state.betas[0, index]
+            joints_m = self.full_points_m(side, quat[0, index], betas, translation_m)
+            usable = usable_points(joints_px[0, index], confidence[0, index])
+            distance = np.linalg.norm(self.camera.project(joints_m) - joints_px[0, index], axis=-1)
+            error_px = float(np.average(distance[usable], weights=confidence[0, index][usable]))
+            share = error_px / float(box_side_px(joints_px[0, index], usable))
+            hands.append(
+                FittedHand(side, quat[0, index], translation_m.copy(), betas.copy(), joints_m, error_px, share)
+            )
+        return hands
+
+
+_TRACKING_ITERATIONS: Final = 6
+_WIDE_ITERATIONS: Final = 8
+_START_ITERATIONS: Final = 10
+_FINAL_ITERATIONS: Final = 12
+_SHAPE_MEMORY: Final = 20.0
+"""How strongly the shape of the frame before counts, in units of the shape prior."""
+_CLEARLY_BETTER: Final = 0.7
+_GOOD_COST_A_POINT: Final = 2.0
+
+
+def _good_cost(observed: Observed) -> Array:
+    """(N, H) cost below which a tracked pose is believed without looking for another."""
+    return _GOOD_COST_A_POINT * observed.weight.sum(axis=-1)
+
+
+def _tips_alone(model: HandModel) -> HandModel:
+    """The model with no vertices but its fingertips: joints and tips at a hundredth of the cost."""
+    tips = model.tip_vertices
+    return replace(
+        model,
+        v_template=model.v_template[tips],
+        shapedirs=model.shapedirs[tips],
+        posedirs=model.posedirs[tips],
+        lbs_weights=model.lbs_weights[tips],
+        polygons=np.array([[0, 1, 2, -1]], dtype=np.int32),
+        tip_vertices=np.arange(len(tips), dtype=np.int32),
+        uv=None,
+    )
