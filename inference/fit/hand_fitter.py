@@ -15,6 +15,7 @@ from ..hands.joints import SIDES, Side
 from ..hands.model import HandModel
 from ..hands.rotations import quat_wxyz_to_matrix
 from ..hands.skinning import pose_hand
+from .clip import ClipFrames, refine
 from .kinematics import CHAIN_ORDER, HandState, Skeletons
 from .objective import Objective, Observed, Weights
 from .observed import box_side_px, observed_from_points, stack_observations, usable_points, why_refused
@@ -46,6 +47,24 @@ class FittedHand:
     joints_m: Array
     reprojection_px: float
     reprojection_share: float
+
+
+@dataclass(frozen=True)
+class RefinedClip:
+    """The arrays of a take after `HandFitter.refine_clip`; zero (identity) where a hand is not present.
+
+    Parameters
+    ----------
+    quat_wxyz : (2, F, 16, 4) local rotations, absolute
+    translation_m : (2, F, 3) wrist joint in camera axes
+    betas : (2, S) the one shape, once for each hand
+    joints_m : (2, F, 21, 3) joints and tips of the full model in camera axes
+    """
+
+    quat_wxyz: Array
+    translation_m: Array
+    betas: Array
+    joints_m: Array
 
 
 class HandFitter:
@@ -101,6 +120,46 @@ class HandFitter:
             for hand in self._fitted(state, sides, joints_px, confidence)
             if hand.side not in self.refusals
         }
+
+    def refine_clip(
+        self,
+        present: NDArray[np.bool_],
+        joints_px: Array,
+        joints_px_confidence: Array,
+        quat_wxyz: Array,
+        betas: Array | None = None,
+    ) -> RefinedClip:
+        """Give a clip one shape, shared by both hands, and fit all its frames again with it.
+
+        Parameters are the arrays of a take with F frames, hand 0 = right and 1 = left, and their poses are the start.
+
+        Parameters
+        ----------
+        present : (2, F) the hand was fitted in this frame
+        joints_px, joints_px_confidence : (2, F, 21, 2), (2, F, 21) the landmarks
+        quat_wxyz : (2, F, 16, 4) local rotations as `fit_frame` found them
+        betas : (S,) or (2, S) shape to start from
+        """
+        shown = [index for index in range(len(SIDES)) if present[index].any()]
+        hands, frames = present.shape
+        shape_count = self.models["right"].shape_count
+        quat, joints_m = np.zeros((hands, frames, 16, 4)), np.zeros((hands, frames, 21, 3))
+        quat[..., 0] = 1.0
+        translation, shapes = np.zeros((hands, frames, 3)), np.zeros((hands, shape_count))
+        if shown:
+            skeletons = self.skeletons(tuple(SIDES[index] for index in shown))
+            stored = ClipFrames(present, joints_px, joints_px_confidence, quat_wxyz)
+            stored = ClipFrames(*(getattr(stored, name)[shown] for name in stored.__dataclass_fields__))
+            start = None if betas is None else np.atleast_2d(betas).mean(axis=0)
+            fitted = refine(skeletons, self.camera, self.weights, stored, start)
+            quat[shown], translation[shown] = fitted.quat_wxyz, fitted.translation_m
+            shapes[:] = fitted.betas
+            for index in shown:
+                seen = np.flatnonzero(present[index])
+                joints_m[index, seen] = self.full_points_m(
+                    SIDES[index], quat[index, seen], shapes[index], translation[index, seen]
+                )
+        return RefinedClip(quat, translation, shapes, joints_m)
 
     def skeletons(self, sides: tuple[Side, ...]) -> Skeletons:
         """The stacked skeletons of some hands (kept for the next call)."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..hands.rotations import matrix_to_rotvec
 from .joint_limits import DIP_PER_PIP
 from .kinematics import BONE_PARENTS, FINGER_COUNT, POINT_ORDER, WRIST_PARAMETERS, HandState, Skeletons
 
@@ -46,6 +47,21 @@ class Observed:
         return Observed(*(getattr(self, name)[problems][:, hands] for name in self.__dataclass_fields__))
 
 
+@dataclass(frozen=True)
+class Anchor:
+    """Poses known from elsewhere, that hold what the picture leaves open (tilt and depth of the fingers)."""
+
+    wrist: Array  # (N, H, 3, 3)
+    angles: Array  # (N, H, A) the free finger angles
+    spread_rad: float
+    """How far, as a standard deviation, the fit may leave them."""
+
+    @classmethod
+    def at(cls, skeletons: Skeletons, state: HandState, spread_rad: float) -> Anchor:
+        """Hold on to the pose of `state`."""
+        return cls(state.wrist.copy(), skeletons.free_angles(state), spread_rad)
+
+
 @dataclass
 class NormalEquations:
     """Costs (N, H) and their quadratic model; infinite cost where a hand reaches behind the camera."""
@@ -70,8 +86,10 @@ class NormalEquations:
 class Objective:
     """The cost of hands given what was observed (half the sum of squared, robustified residuals)."""
 
-    def __init__(self, skeletons: Skeletons, observed: Observed, weights: Weights) -> None:
-        self.skeletons, self.observed, self.weights = skeletons, observed, weights
+    def __init__(
+        self, skeletons: Skeletons, observed: Observed, weights: Weights, anchor: Anchor | None = None
+    ) -> None:
+        self.skeletons, self.observed, self.weights, self.anchor = skeletons, observed, weights, anchor
         limits = skeletons.limits
         precision = 1.0 / limits[:, 3] ** 2
         coupling = _coupling_rows(skeletons) / weights.dip_coupling_rad
@@ -83,15 +101,11 @@ class Objective:
         rest = skeletons.rest_m
         self._bone_lengths: Array = np.linalg.norm(rest[:, 1:] - rest[:, BONE_PARENTS], axis=-1)
 
-    def with_weights(self, **changes: float) -> Objective:
-        """The same observations under other weights."""
-        return Objective(self.skeletons, self.observed, replace(self.weights, **changes))
-
     def cost(self, state: HandState) -> Array:
         """(N, H) costs alone."""
         points = self.skeletons.points_m(state)
         error, bone_error = self._errors(points)
-        return self._sum_costs(points, error, bone_error, self.skeletons.free_angles(state))
+        return self._sum_costs(points, error, bone_error, self.skeletons.free_angles(state)) + self._anchor_cost(state)
 
     def normal_equations(self, state: HandState) -> NormalEquations:
         """Costs, gradients and Gauss-Newton matrices at `state`."""
@@ -100,7 +114,7 @@ class Objective:
         points, observed = posed.points_m, self.observed
         angles = self.skeletons.free_angles(state)
         error, bone_error = self._errors(points)
-        cost = self._sum_costs(points, error, bone_error, angles)
+        cost = self._sum_costs(points, error, bone_error, angles) + self._anchor_cost(state)
 
         depth = np.maximum(points[..., 2], NEAREST_DEPTH_M)
         pull = np.sqrt(observed.weight) * _robust_root_weight(_squared(error), self.weights.outlier_sigmas)
@@ -120,6 +134,13 @@ class Objective:
         split = self.skeletons.parameter_count
         matrix[..., WRIST_PARAMETERS:split, WRIST_PARAMETERS:split] += self._anatomy
         gradient[..., WRIST_PARAMETERS:split] += angles @ self._anatomy - self._anatomy_pull
+        if self.anchor is not None:
+            precision = 1.0 / self.anchor.spread_rad**2
+            diagonal = np.einsum("...ii->...i", matrix)
+            diagonal[..., _TURN.start : split] += precision
+            turn, bend = self._from_anchor(state, self.anchor)
+            gradient[..., _TURN] += precision * turn
+            gradient[..., WRIST_PARAMETERS:split] += precision * bend
         return NormalEquations(
             cost,
             gradient[..., :split],
@@ -128,6 +149,17 @@ class Objective:
             gradient[..., split:],
             matrix[..., split:, split:],
         )
+
+    def _from_anchor(self, state: HandState, anchor: Anchor) -> tuple[Array, Array]:
+        """Turn of the hand (N, H, 3) in camera axes and change of the finger angles (N, H, A) since the anchor."""
+        turn = matrix_to_rotvec(state.wrist @ np.swapaxes(anchor.wrist, -1, -2))
+        return turn, self.skeletons.free_angles(state) - anchor.angles
+
+    def _anchor_cost(self, state: HandState) -> Array | float:
+        if self.anchor is None:
+            return 0.0
+        turn, bend = self._from_anchor(state, self.anchor)
+        return 0.5 * (np.sum(turn**2, axis=-1) + np.sum(bend**2, axis=-1)) / self.anchor.spread_rad**2
 
     def _errors(self, points: Array) -> tuple[Array, Array]:
         """Landmark errors (N, H, 21, 2) and bone depth errors (N, H, 20), in standard deviations."""
@@ -153,6 +185,7 @@ class Objective:
 
 
 _BONE_OUTLIER_SIGMAS: Final = 3.0
+_TURN: Final = slice(3, WRIST_PARAMETERS)
 
 
 def _squared(error: Array) -> Array:

@@ -1,0 +1,104 @@
+"""A whole clip at once: one shape for both hands and all frames, then every frame fitted again with that shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..camera import Camera
+from .kinematics import HandState, Skeletons
+from .objective import Anchor, Objective, Weights
+from .observed import observed_from_points
+from .solver import ShapePrior, solve
+from .start import place
+
+Array = NDArray[np.float64]
+
+_CHUNK_FRAMES: Final = 128
+_SHAPE_FRAMES: Final = 64
+"""Frames, spread over the clip, that the shape is estimated from."""
+_INDEPENDENT_FRAMES: Final = 8.0
+"""The nets err alike in neighbouring frames: however many are used, they count as this many."""
+_ANCHOR_SPREAD_RAD: Final = 0.15
+_SHAPE_ITERATIONS, _REFIT_ITERATIONS = 15, 4
+_ABSENT_DEPTH_M: Final = 0.5
+
+
+@dataclass(frozen=True)
+class ClipFit:
+    """Hands x frames in the layout of a take, S shape components; zero (identity) where a hand is not present."""
+
+    quat_wxyz: Array  # (H, F, 16, 4)
+    translation_m: Array  # (H, F, 3)
+    betas: Array  # (S,)
+
+
+@dataclass(frozen=True)
+class ClipFrames:
+    """The frames of H hands as stored in a take: `present` (H, F), landmarks, and the poses found frame by frame."""
+
+    present: NDArray[np.bool_]  # (H, F)
+    joints_px: Array  # (H, F, 21, 2)
+    confidence: Array  # (H, F, 21)
+    quat_wxyz: Array  # (H, F, 16, 4)
+
+    def take(self, frames: NDArray[np.intp]) -> ClipFrames:
+        """Some of the frames."""
+        return ClipFrames(*(getattr(self, name)[:, frames] for name in self.__dataclass_fields__))
+
+
+def refine(skeletons: Skeletons, camera: Camera, weights: Weights, frames: ClipFrames, betas: Array | None) -> ClipFit:
+    """One shape for the clip, robust against bad frames, and every frame fitted with it, from the poses given.
+
+    What the picture leaves open stays as it was found frame by frame; nothing is smoothed. Memory does not grow with
+    the clip beyond the arrays given and returned.
+    """
+    start = np.zeros(skeletons.shape_count) if betas is None else np.asarray(betas, dtype=np.float64)
+    shape = _one_shape(skeletons, camera, weights, frames, start)
+    quat, translation = np.zeros(frames.quat_wxyz.shape), np.zeros((*frames.present.shape, 3))
+    quat[..., 0] = 1.0
+    seen = np.flatnonzero(frames.present.any(axis=0))
+    for first in range(0, len(seen), _CHUNK_FRAMES):
+        part = seen[first : first + _CHUNK_FRAMES]
+        chunk = frames.take(part)
+        objective, state = _problem(skeletons, camera, weights, chunk, shape)
+        state, _ = solve(objective, state, "fixed", _REFIT_ITERATIONS)
+        present = chunk.present[..., None]
+        quat[:, part] = np.where(present[..., None], np.swapaxes(skeletons.quat_wxyz(state), 0, 1), quat[:, part])
+        translation[:, part] = np.where(present, np.swapaxes(state.translation_m, 0, 1), 0.0)
+    return ClipFit(quat, translation, shape)
+
+
+def _one_shape(skeletons: Skeletons, camera: Camera, weights: Weights, frames: ClipFrames, start: Array) -> Array:
+    """(S,) the shape that explains the clip's better frames best."""
+    # Frames that show both hands say how large they are against each other: they come first.
+    shown = frames.present.sum(axis=0)
+    candidates = np.flatnonzero(shown == max(shown.max(), 1))
+    if len(candidates) == 0:
+        return start
+    picked = candidates[np.unique(np.linspace(0, len(candidates) - 1, 2 * _SHAPE_FRAMES).astype(np.intp))]
+    objective, state = _problem(skeletons, camera, weights, frames.take(picked), start)
+    state, cost = solve(objective, state, "fixed", _REFIT_ITERATIONS)
+    of_frame = cost.sum(axis=1)
+    kept = np.sort(np.argsort(of_frame)[: max(1, (len(picked) + 1) // 2)])
+    objective, state = _problem(skeletons, camera, weights, frames.take(picked[kept]), start)
+    prior = ShapePrior(weight=max(1.0, len(kept) / _INDEPENDENT_FRAMES))
+    state, _ = solve(objective, state, "clip", _SHAPE_ITERATIONS, prior=prior, tolerance=1e-4)
+    return state.betas[0, 0].copy()
+
+
+def _problem(
+    skeletons: Skeletons, camera: Camera, weights: Weights, frames: ClipFrames, betas: Array
+) -> tuple[Objective, HandState]:
+    """The objective for some frames, anchored at their stored poses, and the state they start from."""
+    present = frames.present.T
+    confidence = np.where(present[..., None], np.swapaxes(frames.confidence, 0, 1), 0.0)
+    observed = observed_from_points(camera, np.swapaxes(frames.joints_px, 0, 1), confidence, None)
+    nowhere = np.tile([0.0, 0.0, _ABSENT_DEPTH_M], (*present.shape, 1))
+    everywhere = np.tile(betas, (*present.shape, 1))
+    state = skeletons.state_from_quat(np.swapaxes(frames.quat_wxyz, 0, 1), nowhere, everywhere)
+    state.translation_m = np.where(present[..., None], place(skeletons, state, observed), nowhere)
+    return Objective(skeletons, observed, weights, Anchor.at(skeletons, state, _ANCHOR_SPREAD_RAD)), state
