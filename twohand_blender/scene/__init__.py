@@ -1,0 +1,1 @@
+"""Arrays to Blender data: `build.build_take` makes everything, a file per concept."""
