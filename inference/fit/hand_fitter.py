@@ -17,10 +17,10 @@ from ..hands.rotations import quat_wxyz_to_matrix
 from ..hands.skinning import pose_hand
 from .clip import ClipFrames, refine
 from .kinematics import CHAIN_ORDER, HandState, Skeletons
-from .objective import Objective, Observed, Weights
+from .objective import Objective, Weights
 from .observed import box_side_px, observed_from_points, stack_observations, usable_points, why_refused
 from .solver import ShapePrior, solve
-from .start import fresh_starts, place
+from .start import START_COUNT, fresh_starts, place
 
 Array = NDArray[np.float64]
 
@@ -110,8 +110,8 @@ class HandFitter:
         joints_px, confidence, relative_m = stack_observations(observations, sides)
         observed = observed_from_points(self.camera, joints_px, confidence, relative_m)
         objective = Objective(self.skeletons(sides), observed, self.weights)
-        state, prior = self._start(objective, relative_m[..., CHAIN_ORDER, :], sides, previous or {})
-        state, cost = solve(objective, state, "frame", _FINAL_ITERATIONS, prior=prior)
+        known: dict[Side, FittedHand] = {side: hand for side, hand in (previous or {}).items() if side in sides}
+        state, cost = self._solve_frame(objective, relative_m[..., CHAIN_ORDER, :], sides, known)
         for index, side in enumerate(sides):
             if not np.isfinite(cost[0, index]):
                 self.refusals[side] = "No pose in front of the camera explains the landmarks."
@@ -171,46 +171,51 @@ class HandFitter:
         """(..., 21, 3) joints and tips of the full model, pose correctives included."""
         return pose_hand(self._tips[side], quat_wxyz_to_matrix(quat_wxyz), betas, translation_m).points_m
 
-    def _start(
+    def _solve_frame(
         self, objective: Objective, relative_m: Array, sides: tuple[Side, ...], previous: Mapping[Side, FittedHand]
-    ) -> tuple[HandState, ShapePrior]:
-        """The best start of every hand, with equal betas, and what the frames before say about the shape."""
-        skeletons, observed = objective.skeletons, objective.observed
-        known = [previous[side].betas for side in sides if side in previous]
-        prior = ShapePrior(np.mean(known, axis=0), _SHAPE_MEMORY) if known else ShapePrior()
-        if len(known) == len(sides):
-            tracked = self._state_of([previous[side] for side in sides], skeletons)
-            tracked, cost = solve(objective, tracked, "fixed", _TRACKING_ITERATIONS)
-            if np.all(cost < _good_cost(observed)):
-                return tracked, prior
+    ) -> tuple[HandState, Array]:
+        """The hands of one frame and their costs (1, H)."""
+        prior = ShapePrior()
+        if previous:
+            prior = ShapePrior(np.mean([hand.betas for hand in previous.values()], axis=0), _SHAPE_MEMORY)
+        if len(previous) < len(sides):
+            state, _ = self._search(objective, relative_m, prior)
         else:
-            tracked, cost = None, np.full((1, len(sides)), np.inf)
-        starts = fresh_starts(skeletons, observed, relative_m)
-        if known:
-            starts.betas[:] = prior.mean
-            starts.translation_m = place(skeletons, starts, observed)
-        everywhere = observed.take(np.zeros(len(starts.betas), dtype=np.intp))
-        wide = Objective(skeletons, everywhere, replace(self.weights, outlier_sigmas=3 * self.weights.outlier_sigmas))
-        starts, _ = solve(wide, starts, "fixed", _WIDE_ITERATIONS, tolerance=1e-2)
-        narrow = Objective(skeletons, everywhere, self.weights)
-        starts, costs = solve(narrow, starts, "fixed", _START_ITERATIONS, tolerance=1e-2)
-        best = np.argmin(costs, axis=0)
-        hands = np.arange(len(sides))
-        fresh = HandState(
-            *(getattr(starts, name)[best, hands][None] for name in ("translation_m", "wrist", "finger_rotvec", "betas"))
-        )
-        if tracked is None:
-            return fresh, prior
-        # The pose of the frame before keeps its place unless another one is clearly better: no flicker between two.
-        return tracked.select(costs[best, hands][None] < _CLEARLY_BETTER * cost, fresh), prior
+            tracked, cost = self._follow(objective, [previous[side] for side in sides], prior)
+            if np.all(cost < _GOOD_COST_A_POINT * objective.observed.weight.sum(axis=-1)):
+                return tracked, cost
+            fresh, fresh_cost = self._search(objective, relative_m, prior)
+            # The pose of the frame before keeps its place unless another is clearly better: no flicker between two.
+            state = tracked.select(fresh_cost < _CLEARLY_BETTER * cost, fresh)
+            state.betas = tracked.betas
+        return solve(objective, state, "frame", _FINAL_ITERATIONS, prior=prior)
 
-    def _state_of(self, hands: list[FittedHand], skeletons: Skeletons) -> HandState:
-        betas = np.mean([hand.betas for hand in hands], axis=0)
-        return skeletons.state_from_quat(
+    def _follow(self, objective: Objective, hands: list[FittedHand], prior: ShapePrior) -> tuple[HandState, Array]:
+        """The hands of the frame before, moved onto this frame's landmarks."""
+        state = objective.skeletons.state_from_quat(
             np.stack([hand.quat_wxyz for hand in hands])[None],
             np.stack([hand.translation_m for hand in hands])[None],
-            np.tile(betas, (1, len(hands), 1)),
+            np.tile(np.asarray(prior.mean), (1, len(hands), 1)),
         )
+        return solve(objective, state, "frame", _TRACKING_ITERATIONS, prior=prior, tolerance=_TRACKING_TOLERANCE)
+
+    def _search(self, objective: Objective, relative_m: Array, prior: ShapePrior) -> tuple[HandState, Array]:
+        """For every hand the best of several fresh starts, each led to its own minimum; and their costs (1, H)."""
+        skeletons, observed = objective.skeletons, objective.observed
+        starts = fresh_starts(skeletons, observed, relative_m)
+        starts.betas[:] = prior.mean
+        starts.translation_m = place(skeletons, starts, observed)
+        repeated = observed.take(np.zeros(START_COUNT, dtype=np.intp))
+        # Far from the truth every landmark must pull; only then may outliers be told from the others.
+        forgiving = replace(self.weights, outlier_sigmas=_FORGIVING * self.weights.outlier_sigmas)
+        for weights, iterations in ((forgiving, _FORGIVING_ITERATIONS), (self.weights, _START_ITERATIONS)):
+            starts, costs = solve(Objective(skeletons, repeated, weights), starts, "fixed", iterations, tolerance=1e-2)
+        best = np.argmin(costs, axis=0)
+        hands = np.arange(len(best))
+        chosen = HandState(
+            *(getattr(starts, name)[best, hands][None] for name in ("translation_m", "wrist", "finger_rotvec", "betas"))
+        )
+        return chosen, costs[best, hands][None]
 
     def _fitted(
         self, state: HandState, sides: tuple[Side, ...], joints_px: Array, confidence: Array
@@ -231,18 +236,16 @@ class HandFitter:
 
 
 _TRACKING_ITERATIONS: Final = 6
-_WIDE_ITERATIONS: Final = 8
+_TRACKING_TOLERANCE: Final = 1e-2
+_FORGIVING: Final = 3.0
+_FORGIVING_ITERATIONS: Final = 8
 _START_ITERATIONS: Final = 10
 _FINAL_ITERATIONS: Final = 12
 _SHAPE_MEMORY: Final = 20.0
 """How strongly the shape of the frame before counts, in units of the shape prior."""
 _CLEARLY_BETTER: Final = 0.7
 _GOOD_COST_A_POINT: Final = 2.0
-
-
-def _good_cost(observed: Observed) -> Array:
-    """(N, H) cost below which a tracked pose is believed without looking for another."""
-    return _GOOD_COST_A_POINT * observed.weight.sum(axis=-1)
+"""Cost a landmark below which a tracked pose is believed without looking for another."""
 
 
 def _tips_alone(model: HandModel) -> HandModel:

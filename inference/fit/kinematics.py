@@ -95,6 +95,15 @@ class Skeletons:
             for m, points in zip(models, rest, strict=True)
         ]
         self.frames: Array = np.stack(frames)[:, 1:].reshape(-1, FINGER_COUNT, 3, 3, 3)
+        transposed = np.swapaxes(self.frames, -1, -2)
+        # Inside a finger everything is told in the frame of the joint that carries it, so that a joint's turn is one
+        # product: `_next_frames` leads from a joint's frame to the next one's, bones are seen from their own joint.
+        self._next_frames: Array = transposed[:, :, :-1] @ self.frames[:, :, 1:]
+        in_frame = np.concatenate(
+            [np.broadcast_to(np.eye(3), (*bones.shape[:1], FINGER_COUNT, 1, 3, 3)), transposed], axis=2
+        )
+        self._framed_bones: Array = (in_frame @ self.bones_m[..., None])[..., 0]
+        self._framed_bones_by_shape: Array = in_frame @ self.bones_by_shape
         limits = limit_table()
         free = limits[..., 1] > limits[..., 0]
         self.free_finger, self.free_axis = np.nonzero(free.reshape(FINGER_COUNT, 9))
@@ -132,7 +141,7 @@ class Skeletons:
 
     def retract(self, state: HandState, pose_step: Array, shape_step: Array) -> HandState:
         """The state moved by a step of the P pose parameters (N, H, P) and of the betas (N, H, S)."""
-        turn = rotvec_to_matrix(pose_step[..., 3:6])
+        turn, _ = exponential_and_right_jacobian(pose_step[..., 3:6])
         rotvec = state.finger_rotvec.copy()
         rotvec[..., self.free] += pose_step[..., WRIST_PARAMETERS:]
         # Matrices that are multiplied again and again drift; one step of Newton's orthogonalisation holds them.
@@ -152,12 +161,12 @@ class Skeletons:
         (point - joint): W the joint's world rotation, A its anatomical frame, J_r the right Jacobian of SO(3).
         """
         turn, jacobian = exponential_and_right_jacobian(state.finger_rotvec)
-        world, points = self._chain(state, turn)
+        carried, points = self._chain(state, turn)
         batch = points.shape[:2]
         by_pose = np.zeros((*batch, POINT_COUNT, 3, self.parameter_count))
         by_pose[..., 0, 0] = by_pose[..., 1, 1] = by_pose[..., 2, 2] = state.translation_m[..., 2:]
         by_pose[..., 3:6] = -_cross_matrix(points - points[:, :, :1])
-        axes = world[..., 1:, :, :] @ (self.frames @ jacobian)  # columns: world axes of the three components
+        axes = carried[..., 1:, :, :] @ jacobian  # columns: axes of the three components, camera axes
         fingers = points[:, :, 1:].reshape(*batch, FINGER_COUNT, 4, 3)
         lever = fingers[..., None, :] - fingers[..., None, :3, :]  # (N, H, 5, point 4, joint 3, xyz)
         lever *= _CARRIES[:, :, None]
@@ -168,20 +177,27 @@ class Skeletons:
         columns = WRIST_PARAMETERS + np.arange(len(self.free_finger))
         in_chain[:, :, self.free_finger, :, :, columns] = moved[:, :, self.free_finger, :, :, self.free_axis]
         by_shape = np.zeros((*batch, POINT_COUNT, 3, self.shape_count))
-        by_shape[:, :, 1:] = np.cumsum(world @ self.bones_by_shape, axis=-3).reshape(*batch, 20, 3, -1)
+        by_shape[:, :, 1:] = np.cumsum(carried @ self._framed_bones_by_shape, axis=-3).reshape(*batch, 20, 3, -1)
         return Posed(points, by_pose, by_shape)
 
     def _chain(self, state: HandState, turn: Array) -> tuple[Array, Array]:
-        """Rotations that carry the bones (N, H, 5, 4, 3, 3), and the points (N, H, 21, 3)."""
-        bones = self.bones_m + np.einsum("hfkcs,nhs->nhfkc", self.bones_by_shape, state.betas)
-        local = self.frames @ turn @ np.swapaxes(self.frames, -1, -2)
-        world = np.empty((*local.shape[:3], 4, 3, 3))
-        world[..., 0, :, :] = state.wrist[:, :, None]
+        """What carries the bones, seen from the camera (N, H, 5, 4, 3, 3), and the points (N, H, 21, 3).
+
+        The wrist carries a finger's first bone in the model's axes; the joints carry the others in their own frames.
+        """
+        bones = self._framed_bones + np.einsum("hfkcs,nhs->nhfkc", self._framed_bones_by_shape, state.betas)
+        carried = np.empty((*turn.shape[:3], 4, 3, 3))
+        carried[..., 0, :, :] = state.wrist[:, :, None]
+        frame = state.wrist[:, :, None] @ self.frames[:, :, 0]
         for joint in range(3):
-            world[..., joint + 1, :, :] = world[..., joint, :, :] @ local[..., joint, :, :]
-        fingers = state.translation_m[:, :, None, None] + np.cumsum((world @ bones[..., None])[..., 0], axis=-2)
-        flat = fingers.reshape(*fingers.shape[:2], -1, 3)
-        return world, np.concatenate([state.translation_m[:, :, None], flat], axis=2)
+            carried[..., joint + 1, :, :] = frame @ turn[..., joint, :, :]
+            if joint < 2:
+                frame = carried[..., joint + 1, :, :] @ self._next_frames[:, :, joint]
+        points = np.empty((*turn.shape[:2], POINT_COUNT, 3))
+        points[:, :, 0] = state.translation_m
+        along = np.cumsum((carried @ bones[..., None])[..., 0], axis=-2)
+        points[:, :, 1:] = state.translation_m[:, :, None] + along.reshape(*turn.shape[:2], -1, 3)
+        return carried, points
 
 
 _CARRIES = np.array([[point > joint for joint in range(3)] for point in range(4)], dtype=np.float64)
