@@ -8,7 +8,7 @@ from ..contract import ErrorCode, HandsError
 from .movie_source import MovieSource
 from .picture_file import NotAPictureError
 from .picture_source import PictureSource, SequenceSource
-from .sequence_files import files_beside, files_of_folder, files_of_pattern, is_pattern
+from .sequence_files import files_of_folder, files_of_pattern, is_pattern, pattern_of
 from .source import Source
 
 
@@ -18,7 +18,7 @@ def open_source(path: Path, *, as_sequence: bool = False, fps: float = 0.0) -> S
     Parameters
     ----------
     path : file, folder, or pattern (``shot.####.png``, ``shot_%04d.png``)
-    as_sequence : take the whole numbered sequence that the given picture belongs to
+    as_sequence : take the whole numbered sequence that the given picture belongs to; the source's path is its pattern
     fps : frames a second of a sequence, 0 where unknown; movies bring their own
 
     Raises
@@ -28,14 +28,15 @@ def open_source(path: Path, *, as_sequence: bool = False, fps: float = 0.0) -> S
     """
     if path.is_dir():
         return SequenceSource(path, files_of_folder(path), fps)
+    if as_sequence and path.is_file():
+        path = pattern_of(path)
+        return SequenceSource(path, files_of_pattern(path), fps)
     if not path.exists() and is_pattern(path):
         return SequenceSource(path, files_of_pattern(path), fps)
     if not path.exists():
         raise HandsError(
             ErrorCode.INPUT_MISSING, f"There is no file at '{path}'.", "Check the path; was the file moved or renamed?"
         )
-    if as_sequence:
-        return SequenceSource(path, files_beside(path), fps)
     try:
         return PictureSource(path)
     except NotAPictureError:

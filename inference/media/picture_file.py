@@ -22,7 +22,7 @@ from .source import LARGEST_PICTURE_PX, SMALLEST_SIDE_PX
 if TYPE_CHECKING:
     from PIL import Image
 
-PICTURE_FORMATS: Final = ("JPEG", "MPO", "PNG", "TIFF", "WEBP", "BMP", "PPM", "JPEG2000")
+PICTURE_FORMATS: Final = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "PPM", "JPEG2000")
 """Pillow's names of the formats that are tried; leaves out those that start other programs (EPS), are documents,
 move (GIF: read as a movie) or are recognised by guessing (TGA)."""
 PICTURE_SUFFIXES: Final = frozenset(
@@ -112,6 +112,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
 
     # Our own limit is checked on the size in the header, before any pixel is decoded, and says what to do.
     Image.MAX_IMAGE_PIXELS = None
+    Image.init()  # else only a few formats are known by name
     start = b""
     try:
         with path.open("rb") as file:

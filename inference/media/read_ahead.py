@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from typing import Final, TypeVar
 
@@ -13,7 +13,7 @@ _END: Final = object()
 _POLL_S: Final = 0.1
 
 
-def read_ahead(items: Iterator[Item], depth: int = 2) -> Iterator[Item]:
+def read_ahead(items: Iterator[Item], depth: int = 2) -> Generator[Item, None, None]:
     """Yield `items`, at most `depth` of them read before they are asked for.
 
     The iterator runs in one thread of its own from first to last, so it may hold things that are bound to a thread;

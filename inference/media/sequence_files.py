@@ -60,8 +60,8 @@ def files_of_pattern(path: Path) -> SequenceFiles:
     return SequenceFiles(dict(sorted(found.items())))
 
 
-def files_beside(path: Path) -> SequenceFiles:
-    """The numbered sequence that one of its frames belongs to.
+def pattern_of(path: Path) -> Path:
+    """The pattern (``shot.####.png``) of the numbered sequence that a frame belongs to.
 
     Raises
     ------
@@ -75,15 +75,7 @@ def files_beside(path: Path) -> SequenceFiles:
             f"'{path.name}' belongs to no sequence: its name does not end in a number.",
             "Give a name such as 'shot.0001.png', or leave out --sequence.",
         )
-    digits = match["number"]
-    found: dict[int, Path] = {}
-    for file in _files(path.parent):
-        other = _NUMBERED.match(file.name)
-        if other is None or (other["prefix"], other["suffix"].lower()) != (match["prefix"], match["suffix"].lower()):
-            continue
-        if other["number"] == f"{int(other['number']):0{len(digits)}d}":
-            found[int(other["number"])] = file
-    return SequenceFiles(dict(sorted(found.items())))
+    return path.with_name(f"{match['prefix']}{'#' * len(match['number'])}{match['suffix']}")
 
 
 def files_of_folder(path: Path) -> SequenceFiles:

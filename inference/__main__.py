@@ -1,0 +1,75 @@
+"""Command line: ``python -m inference COMMAND``; documented in ``docs/command-line.md``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from . import __version__
+from .commands import doctor, preview, reconstruct
+from .commands.output import RecordOutput, print_error
+from .contract import ErrorCode, HandsError
+
+COMMANDS = (reconstruct, preview, doctor)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One sentence and the way to more, instead of the whole usage."""
+        raise HandsError(ErrorCode.USAGE, f"{message[:1].upper()}{message[1:]}.", f"See `{self.prog} --help`.")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line; imports nothing heavy."""
+    parser = _Parser(prog="python -m inference", description="Two hands from a picture or a movie to a take.")
+    parser.add_argument("--version", action="version", version=__version__)
+    parser.add_argument("--verbose", action="store_true", help="log what is done, and where an error came from")
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    for command in COMMANDS:
+        command_parser = command.add_parser(subparsers)
+        command_parser.set_defaults(run=command.run)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return the exit code (`contract.ErrorCode` documents them)."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    as_records = "--records" in words
+    try:
+        if as_records:
+            RecordOutput().hello()
+        options = build_parser().parse_args(words)
+        level = logging.INFO if options.verbose else logging.WARNING
+        logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s %(name)s: %(message)s")
+        return options.run(options)
+    except HandsError as error:
+        failure = error
+    except MemoryError:
+        failure = HandsError(
+            ErrorCode.OUT_OF_MEMORY,
+            "The memory of this machine is full.",
+            "Close other programs or use smaller pictures.",
+        )
+    except KeyboardInterrupt:
+        failure = HandsError(ErrorCode.CANCELLED, "Cancelled.", "")
+    except BrokenPipeError:
+        # Whoever read our output is gone; nothing can be told. Keeps Python from complaining again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ErrorCode.WORKER_LOST.exit_code
+    except Exception as error:  # the last resort: a sentence for the user, the traceback in the log
+        logging.getLogger(__name__).exception("unexpected error")
+        failure = HandsError(
+            ErrorCode.INTERNAL,
+            f"An unexpected error happened ({type(error).__name__}: {error}).",
+            "Please report it together with the log above.",
+        )
+    print_error(failure, as_records=as_records)
+    return failure.code.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

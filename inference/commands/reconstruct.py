@@ -1,0 +1,190 @@
+"""``reconstruct INPUT``: a picture, sequence or movie to a take."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ..contract import TAKE_SUFFIX, ErrorCode, HandsError, result_record
+from ..hands.joints import Side
+from .interrupt import cancel_on_signals, end_with_parent
+from .output import Output, PersonOutput, open_output
+
+if TYPE_CHECKING:
+    from ..engines import Engine
+    from ..pipeline import Outcome, ReconstructOptions
+
+
+_FRAME_NUMBER: Final = re.compile(r"[._\- ]*(#+|%0?\d*d)$")
+
+
+def add_parser(subparsers: argparse._SubParsersAction[Any]) -> argparse.ArgumentParser:
+    """Declare the command's arguments."""
+    parser = subparsers.add_parser(
+        "reconstruct",
+        help="reconstruct the hands of a picture, a sequence or a movie",
+        description="Reconstructs the hands of a picture, a folder of pictures, a numbered sequence "
+        "(shot.####.png, shot_%04d.png) or a movie into a take. Ctrl-C keeps the frames done so far; "
+        "the same command goes on from there.",
+    )
+    parser.add_argument("input", type=Path, metavar="INPUT", help="picture, folder, pattern or movie")
+    parser.add_argument("--out", type=Path, metavar="TAKE", help=f"the take, NAME{TAKE_SUFFIX}; default: beside INPUT")
+    parser.add_argument("--records", action="store_true", help="print one JSON record a line on stdout")
+    add_options(parser)
+    return parser
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options that a request to `serve` may carry, too."""
+    source = parser.add_argument_group("frames")
+    source.add_argument(
+        "--sequence", action="store_true", help="INPUT is one frame of a numbered sequence: take it all"
+    )
+    source.add_argument("--fps", type=_positive, default=0.0, help="frames a second of a sequence")
+    source.add_argument("--start", type=int, metavar="N", help="number of the first frame")
+    source.add_argument("--end", type=int, metavar="N", help="number of the last frame")
+    source.add_argument("--step", type=_whole, default=1, metavar="N", help="take every N-th frame")
+    camera = parser.add_argument_group("camera").add_mutually_exclusive_group()
+    camera.add_argument("--focal-mm", type=_positive, metavar="MM", help="35 mm equivalent focal length")
+    camera.add_argument("--fov", type=_angle, metavar="DEG", help="horizontal field of view in degrees")
+    hands = parser.add_argument_group("hands in the first frame")
+    for side in ("right", "left"):
+        hands.add_argument(f"--{side}-box", type=_box, metavar="X,Y,W,H", help=f"where the {side} hand is, in pixels")
+    engine = parser.add_argument_group("engine")
+    engine.add_argument("--engine", default="landmarks", help="default: landmarks")
+    engine.add_argument("--threads", type=_whole, default=0, metavar="N", help="CPU threads of the nets")
+    engine.add_argument("--weights", type=Path, metavar="FOLDER", help="folder of the model files")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Reconstruct as the arguments say."""
+    with cancel_on_signals() as cancelled, open_output(arguments.records) as output:
+        if arguments.records:
+            end_with_parent(cancelled)
+        engine = load_engine(arguments)
+        outcome = reconstruct(arguments, engine, output, cancelled)
+        return finish(outcome, output)
+
+
+def load_engine(arguments: argparse.Namespace) -> Engine:
+    """The engine that the arguments name."""
+    from ..engines import EngineOptions, create_engine
+    from ..engines.engine import WEIGHTS_DIR
+    from ..runtime import require
+
+    require("numpy", "scipy", "cv2", "PIL", "onnxruntime")
+    return create_engine(
+        arguments.engine, EngineOptions(weights_dir=arguments.weights or WEIGHTS_DIR, threads=arguments.threads)
+    )
+
+
+def reconstruct(arguments: argparse.Namespace, engine: Engine, output: Output, cancelled: threading.Event) -> Outcome:
+    """Run the pipeline on the arguments' input."""
+    from .. import pipeline
+    from ..media import open_source
+
+    options = _options(arguments)
+    take_path = take_path_of(arguments.input, arguments.out)
+    source = open_source(arguments.input.absolute(), as_sequence=arguments.sequence, fps=arguments.fps)
+    if isinstance(output, PersonOutput) and take_path.exists():
+        output.line(f"Note: {take_path} is there already; it is replaced when this is done.")
+    return pipeline.reconstruct(source, take_path, engine=engine, options=options, report=output, cancelled=cancelled)
+
+
+def finish(outcome: Outcome, output: Output) -> int:
+    """Tell the result; the exit code."""
+    if outcome.path is None:
+        raise HandsError(
+            ErrorCode.CANCELLED,
+            f"Cancelled after {len(outcome.take.frames)} frames; the complete take that was there is kept.",
+            "Run the same command again to go on from there.",
+        )
+    output(result_record(outcome.path.absolute(), outcome.summary()))
+    if isinstance(output, PersonOutput):
+        for line in _sentences(outcome):
+            output.line(line)
+        print(outcome.path)  # noqa: T201 - the one thing that a script wants on stdout
+    return 0 if outcome.take.complete else ErrorCode.CANCELLED.exit_code
+
+
+def take_path_of(source: Path, out: Path | None) -> Path:
+    """Where the take goes: as the user says, else beside the input under its name."""
+    name = source.name if source.is_dir() else _FRAME_NUMBER.sub("", source.stem)
+    if out is None:
+        return source.with_name((name or source.absolute().parent.name) + TAKE_SUFFIX)
+    if out.is_dir():
+        return out / ((name or "hands") + TAKE_SUFFIX)
+    if out.name.endswith(TAKE_SUFFIX):
+        return out
+    return out.with_name(out.name.removesuffix(".npz") + TAKE_SUFFIX)
+
+
+def _options(arguments: argparse.Namespace) -> ReconstructOptions:
+    from ..media import FrameSelection
+    from ..pipeline import ReconstructOptions
+
+    if arguments.start is not None and arguments.end is not None and arguments.end < arguments.start:
+        raise HandsError(
+            ErrorCode.USAGE,
+            f"The last frame ({arguments.end}) comes before the first one ({arguments.start}).",
+            "Exchange --start and --end.",
+        )
+    boxes: dict[Side, tuple[float, float, float, float]] = {}
+    if arguments.right_box:
+        boxes["right"] = arguments.right_box
+    if arguments.left_box:
+        boxes["left"] = arguments.left_box
+    return ReconstructOptions(
+        focal_mm=arguments.focal_mm,
+        fov_deg=arguments.fov,
+        boxes=boxes,
+        selection=FrameSelection(arguments.start, arguments.end, arguments.step),
+    )
+
+
+def _sentences(outcome: Outcome) -> list[str]:
+    summary = outcome.summary()
+    state = "" if summary["complete"] else " before it was cancelled (run it again to go on)"
+    lines = [f"{summary['frames']} frames in {summary['seconds']:.1f} s{state}."]
+    for side, hand in summary["hands"].items():
+        if hand["frames"]:
+            share = 100 * hand["reprojection_share"]
+            error = f"reprojection error {hand['reprojection_px']:.1f} px, {share:.1f} % of the hand's box"
+            lines.append(f"{side.capitalize()} hand: {hand['frames']} frames, {error}.")
+        else:
+            lines.append(f"{side.capitalize()} hand: not found.")
+    return lines
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a positive number")
+    return value
+
+
+def _angle(text: str) -> float:
+    value = float(text)
+    if not 1 <= value <= 170:
+        raise argparse.ArgumentTypeError(f"'{text}' is not an angle from 1 to 170 degrees")
+    return value
+
+
+def _whole(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
+    return value
+
+
+def _box(text: str) -> tuple[float, float, float, float]:
+    try:
+        x, y, width, height = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a box x,y,width,height") from error
+    if not (width > 0 and height > 0 and max(abs(x), abs(y), width, height) < 1e6):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a box x,y,width,height with a positive size")
+    return x, y, width, height

@@ -1,0 +1,7 @@
+"""Ways to get hands out of pictures: `create_engine` makes one by name. How to add one: see `engine.Engine`."""
+
+from __future__ import annotations
+
+from .engine import ENGINE_NAMES, Engine, EngineOptions, EngineRun, HandInFrame, create_engine
+
+__all__ = ["ENGINE_NAMES", "Engine", "EngineOptions", "EngineRun", "HandInFrame", "create_engine"]

@@ -1,0 +1,126 @@
+"""What the pipeline asks of an engine, and the list of engines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..camera import Camera
+from ..contract import ErrorCode, HandsError
+from ..hands.joints import Side
+from ..hands.model import HandModel
+
+if TYPE_CHECKING:
+    from ..clip import Clip
+
+ENGINE_NAMES: Final = ("landmarks",)
+WEIGHTS_DIR: Final = Path(__file__).resolve().parents[2] / "weights"
+"""The model files that the program ships."""
+
+Box = tuple[float, float, float, float]
+"""(x, y, width, height) in the picture's pixels, as a user draws it."""
+
+
+@dataclass(frozen=True)
+class HandInFrame:
+    """One hand in one frame, in the take's terms (see `contract.Take`), with the shape this frame alone suggests.
+
+    Parameters
+    ----------
+    confidence : from 0 to 1
+    quat_wxyz : (16, 4) local rotations, absolute
+    translation_m : (3,) wrist joint in camera axes
+    betas : (S,)
+    joints_px : (21, 2) as observed, in pixels of the frame given to the engine
+    joints_px_confidence : (21,) from 0 to 1
+    joints_m : (21, 3) fitted joints in camera axes
+    """
+
+    confidence: float
+    quat_wxyz: NDArray[np.float64]
+    translation_m: NDArray[np.float64]
+    betas: NDArray[np.float64]
+    joints_px: NDArray[np.float64]
+    joints_px_confidence: NDArray[np.float64]
+    joints_m: NDArray[np.float64]
+
+
+class EngineRun(Protocol):
+    """One clip going through an engine, frame after frame. Pixels are those of the frames given to it."""
+
+    def reconstruct_frame(self, rgb: NDArray[np.uint8]) -> Mapping[Side, HandInFrame]:
+        """The hands of the next frame (H, W, 3); a hand that is not seen is left out."""
+        ...
+
+    def state(self) -> Mapping[str, Any]:
+        """What, besides the hands of the last frame, the next frames depend on, as JSON values."""
+        ...
+
+    def resume(self, last_hands: Mapping[Side, HandInFrame], state: Mapping[str, Any]) -> None:
+        """Go on after a frame that an earlier run reconstructed, as if this run had done it."""
+        ...
+
+    def refine(self, clip: Clip) -> Clip:
+        """The whole clip again with one shape a hand; rows of hands that are not present stay as they are."""
+        ...
+
+
+class Engine(Protocol):
+    """Networks and hand models, loaded once and used for any number of clips.
+
+    To add an engine: write a class like this in a file of its own in this folder, name it in `ENGINE_NAMES` and make
+    it in `create_engine`. Placement in a take, resuming, cancelling, files and records are the pipeline's.
+    """
+
+    @property
+    def name(self) -> str:
+        """Name on the command line and in the take."""
+        ...
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Everything (as JSON values) that changes results; equal settings are a condition for resuming."""
+        ...
+
+    @property
+    def models(self) -> Mapping[Side, HandModel]:
+        """The hand models that rotations and betas refer to."""
+        ...
+
+    def start(self, camera: Camera, boxes: Mapping[Side, Box]) -> EngineRun:
+        """Begin a clip; `boxes` say where hands are in its first frame."""
+        ...
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """How engines are loaded.
+
+    Parameters
+    ----------
+    weights_dir : folder of the shipped model files
+    threads : CPU threads for the nets; 0 takes what the machine has, at most four
+    """
+
+    weights_dir: Path = field(default=WEIGHTS_DIR)
+    threads: int = 0
+
+
+def create_engine(name: str, options: EngineOptions) -> Engine:
+    """Load an engine.
+
+    Raises
+    ------
+    HandsError
+        USAGE for an unknown name; MODEL_MISSING, MODEL_DAMAGED or RUNTIME_MISSING
+    """
+    if name == "landmarks":
+        from .landmarks import LandmarksEngine
+
+        return LandmarksEngine(options)
+    raise HandsError(ErrorCode.USAGE, f"There is no engine '{name}'.", f"Choose one of: {', '.join(ENGINE_NAMES)}.")

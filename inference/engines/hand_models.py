@@ -1,0 +1,31 @@
+"""The shipped hand models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from ..contract import ErrorCode, HandsError
+from ..hands.joints import Side
+from ..hands.model import HandModel, HandModelError
+
+OPEN_HAND_FILE: Final = "open_hand.npz"
+_REINSTALL: Final = "Install the program again; its 'weights' folder must be complete."
+
+
+def load_hand_models(weights_dir: Path) -> dict[Side, HandModel]:
+    """The open hand, right and left (its mirror image).
+
+    Raises
+    ------
+    HandsError
+        MODEL_MISSING or MODEL_DAMAGED
+    """
+    path = weights_dir / OPEN_HAND_FILE
+    if not path.is_file():
+        raise HandsError(ErrorCode.MODEL_MISSING, f"The hand model '{path}' is missing.", _REINSTALL)
+    try:
+        right = HandModel.load(path)
+    except HandModelError as error:
+        raise HandsError(ErrorCode.MODEL_DAMAGED, str(error), _REINSTALL) from error
+    return {"right": right, "left": right.mirrored()}

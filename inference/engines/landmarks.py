@@ -1,0 +1,114 @@
+"""Engine `landmarks`: palm detector and landmark net, then the hand model fitted to the landmarks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..camera import Camera
+from ..clip import Clip
+from ..detect.finder import HandFinder
+from ..detect.observation import HandObservation
+from ..detect.tracker import HandTracker
+from ..fit.hand_fitter import FittedHand, HandFitter
+from ..hands.joints import Side
+from ..hands.model import HandModel
+from .engine import Box, EngineOptions, HandInFrame
+from .hand_models import load_hand_models
+
+_MOST_THREADS: Final = 4
+"""The nets are small: more threads wait for each other."""
+_HOPELESS_SHARE: Final = 0.25
+"""Reprojection error, as a share of the hand's box, at which nothing of the confidence is left."""
+
+
+class LandmarksEngine:
+    """Nets and hand models, loaded once.
+
+    Raises
+    ------
+    HandsError
+        MODEL_MISSING, MODEL_DAMAGED or RUNTIME_MISSING
+    """
+
+    name = "landmarks"
+
+    def __init__(self, options: EngineOptions) -> None:
+        threads = options.threads or min(os.cpu_count() or 1, _MOST_THREADS)
+        self.models: Mapping[Side, HandModel] = load_hand_models(options.weights_dir)
+        self.settings: Mapping[str, Any] = {}
+        self._finder = HandFinder(options.weights_dir, threads)
+
+    def start(self, camera: Camera, boxes: Mapping[Side, Box]) -> LandmarksRun:
+        """See `Engine.start`."""
+        return LandmarksRun(HandTracker(self._finder), HandFitter(self.models, camera), boxes)
+
+
+class LandmarksRun:
+    """One clip through the engine."""
+
+    def __init__(self, tracker: HandTracker, fitter: HandFitter, boxes: Mapping[Side, Box]) -> None:
+        self._tracker, self._fitter = tracker, fitter
+        self._boxes: Mapping[Side, Box] = dict(boxes)
+        self._previous: dict[Side, FittedHand] = {}
+
+    def reconstruct_frame(self, rgb: NDArray[np.uint8]) -> dict[Side, HandInFrame]:
+        """See `EngineRun.reconstruct_frame`."""
+        observations = self._tracker.observe(rgb, self._boxes)
+        self._boxes = {}
+        fitted = self._fitter.fit_frame(observations, self._previous)
+        for side in observations:
+            if side in fitted:
+                self._tracker.feedback(side, self._fitter.camera.project(fitted[side].joints_m))
+            else:
+                self._tracker.lose(side)
+        self._previous = fitted
+        return {side: _hand_in_frame(observations[side], hand) for side, hand in fitted.items()}
+
+    def state(self) -> dict[str, Any]:
+        """See `EngineRun.state`."""
+        return {}
+
+    def resume(self, last_hands: Mapping[Side, HandInFrame], state: Mapping[str, Any]) -> None:
+        """See `EngineRun.resume`."""
+        camera = self._fitter.camera
+        self._tracker.resume({side: camera.project(hand.joints_m) for side, hand in last_hands.items()})
+        self._previous = {
+            side: FittedHand(side, hand.quat_wxyz, hand.translation_m, hand.betas, hand.joints_m, 0.0, 0.0)
+            for side, hand in last_hands.items()
+        }
+
+    def refine(self, clip: Clip) -> Clip:
+        """See `EngineRun.refine`."""
+        known = clip.betas[clip.present]
+        refined = self._fitter.refine_clip(
+            clip.present,
+            clip.joints_px,
+            clip.joints_px_confidence,
+            clip.quat_wxyz,
+            np.median(known, axis=0) if len(known) else None,
+        )
+        return replace(
+            clip,
+            quat_wxyz=refined.quat_wxyz,
+            translation_m=refined.translation_m,
+            betas=np.where(clip.present[..., None], refined.betas[:, None], 0.0),
+            joints_m=refined.joints_m,
+        )
+
+
+def _hand_in_frame(observation: HandObservation, hand: FittedHand) -> HandInFrame:
+    return HandInFrame(
+        confidence=observation.presence * max(0.0, 1.0 - hand.reprojection_share / _HOPELESS_SHARE),
+        quat_wxyz=hand.quat_wxyz,
+        translation_m=hand.translation_m,
+        betas=hand.betas,
+        joints_px=observation.joints_px,
+        joints_px_confidence=observation.joints_confidence,
+        joints_m=hand.joints_m,
+    )

@@ -1,0 +1,394 @@
+"""Pictures in, a take out: the one way through the program, whatever the source and the engine."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import __version__
+from .camera import DEFAULT_FOCAL_MM, Camera
+from .checkpoint import Checkpoint, checkpoint_path, read_checkpoint, remove_checkpoint, write_checkpoint
+from .clip import Clip, ClipBuilder, hands_of_row
+from .contract import ErrorCode, HandsError, Take, output_error, progress_record, read_take, warning_record, write_take
+from .engines import Engine, EngineRun, HandInFrame
+from .engines.engine import Box
+from .hands.joints import SIDES, Side
+from .media import Frame, FrameSelection, Source, SourceInfo, read_ahead
+
+CHECKPOINT_EVERY_S: Final = 30.0
+"""At most this much work is lost where the program or the machine dies."""
+_ETA_AFTER_FRAMES: Final = 3
+_MOST_FRAME_WARNINGS: Final = 100
+
+
+class Reporter(Protocol):
+    """Where records go: lines of JSON, a bar on a terminal, a list in a test."""
+
+    def __call__(self, record: Mapping[str, Any]) -> None:
+        """Take one record of `contract`."""
+        ...
+
+
+@dataclass(frozen=True)
+class ReconstructOptions:
+    """What the user may say about a reconstruction.
+
+    Parameters
+    ----------
+    focal_mm : 35 mm equivalent focal length; goes before `fov_deg`, both before the file's EXIF data
+    fov_deg : horizontal field of view
+    boxes : (x, y, width, height) of hands in the first selected frame, pixels of the upright picture
+    selection : which frames
+    """
+
+    focal_mm: float | None = None
+    fov_deg: float | None = None
+    boxes: Mapping[Side, Box] = field(default_factory=dict)
+    selection: FrameSelection = field(default_factory=FrameSelection)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A take, and where it lies.
+
+    Parameters
+    ----------
+    take : the reconstruction; not `complete` where the run was cancelled
+    path : its file; None where a cancelled run left an existing complete take alone
+    resumed_frames : how many frames came from an earlier run
+    seconds : how long this run took
+    """
+
+    take: Take
+    path: Path | None
+    resumed_frames: int
+    seconds: float
+
+    def summary(self) -> dict[str, Any]:
+        """What a person wants to know, for the result record."""
+        take = self.take
+        error, side = take.reprojection_px(), take.box_side_px()
+        hands: dict[str, Any] = {}
+        for index, name in enumerate(SIDES):
+            seen = take.present[index]
+            hands[name] = {
+                "frames": int(seen.sum()),
+                "reprojection_px": round(float(np.mean(error[index, seen])), 2) if seen.any() else None,
+                "reprojection_share": round(float(np.mean(error[index, seen] / side[index, seen].clip(1e-9))), 4)
+                if seen.any()
+                else None,
+            }
+        return {
+            "complete": take.complete,
+            "frames": len(take.frames),
+            "readable": int(take.readable.sum()),
+            "resumed_frames": self.resumed_frames,
+            "hands": hands,
+            "focal_px": round(take.focal_px, 2),
+            "focal_source": take.focal_source,
+            "warnings": len(take.warnings),
+            "seconds": round(self.seconds, 2),
+        }
+
+
+def reconstruct(
+    source: Source,
+    take_path: Path,
+    *,
+    engine: Engine,
+    options: ReconstructOptions,
+    report: Reporter,
+    cancelled: threading.Event,
+) -> Outcome:
+    """Reconstruct the hands of a source into a take file.
+
+    A run that was cancelled, or that died, leaves its frames beside the take (`checkpoint`); the same call goes on
+    from there. A complete take at `take_path` is replaced only by another complete one.
+
+    Parameters
+    ----------
+    take_path : where the take goes; its folder must exist
+    report : receives progress and warning records
+    cancelled : set from anywhere to stop after the current frame
+
+    Raises
+    ------
+    HandsError
+        NO_HANDS where no frame shows a hand (nothing is written then), CANCELLED where a cancelled run had nothing to
+        write, INPUT_EMPTY where the selection holds no frame, the errors of reading and of writing
+    """
+    job = _Job(take_path, engine, options, report, cancelled)
+    return _Run(source, job).run()
+
+
+def choose_camera(info: SourceInfo, options: ReconstructOptions) -> Camera:
+    """The camera of a source: what the user says, else what the file says, else the default."""
+    size = info.picture_size_px
+    if options.focal_mm is not None:
+        return Camera.from_focal_mm(options.focal_mm, size, "given")
+    if options.fov_deg is not None:
+        return Camera.from_horizontal_fov(options.fov_deg, size)
+    if info.focal_35mm is not None:
+        return Camera.from_focal_mm(info.focal_35mm, size, "exif")
+    return Camera.from_focal_mm(DEFAULT_FOCAL_MM, size, "default")
+
+
+@dataclass(frozen=True)
+class _Job:
+    take_path: Path
+    engine: Engine
+    options: ReconstructOptions
+    report: Reporter
+    cancelled: threading.Event
+
+
+class _Run:
+    def __init__(self, source: Source, job: _Job) -> None:
+        self._source, self._info = source, source.info
+        self._take_path, self._checkpoint_path = job.take_path, checkpoint_path(job.take_path)
+        self._engine, self._options = job.engine, job.options
+        self._report, self._cancelled = job.report, job.cancelled
+        self._camera = choose_camera(source.info, job.options)
+        # Huge pictures are worked on smaller; the take speaks of the picture as it is stored.
+        self._scale = self._info.working_size_px[0] / self._info.picture_size_px[0]
+        self._source_warnings: list[dict[str, Any]] = []
+        self._frame_warnings: list[dict[str, Any]] = []
+        self._started_s = time.monotonic()
+
+    def run(self) -> Outcome:
+        _check_writable(self._take_path)
+        done = read_checkpoint(self._checkpoint_path, self._identity())
+        shape_count = next(iter(self._engine.models.values())).shape_count
+        builder = ClipBuilder(shape_count, done.clip if done else None)
+        self._announce(len(builder))
+        resumed_frames = len(builder)
+        engine_run = self._start_engine(done)
+        self._track(builder, engine_run)
+        interrupted = self._cancelled.is_set()
+        if interrupted and len(builder):
+            self._save(builder, engine_run)
+        clip = builder.clip()
+        if not clip.present.any():
+            raise self._nothing_found(len(builder), interrupted)
+        self._report(progress_record("refine", 0, 1, None))
+        take = self._take(engine_run.refine(clip), complete=not interrupted)
+        self._report(progress_record("refine", 1, 1, 0.0))
+        path = self._write(take)
+        return Outcome(take, path, resumed_frames, time.monotonic() - self._started_s)
+
+    def _start_engine(self, done: Checkpoint | None) -> EngineRun:
+        if done is None:
+            return self._engine.start(self._working_camera(), self._working_boxes())
+        self._frame_warnings = done.warnings
+        engine_run = self._engine.start(self._working_camera(), {})
+        engine_run.resume(hands_of_row(done.clip, -1), done.engine_state)
+        return engine_run
+
+    def _track(self, builder: ClipBuilder, engine_run: EngineRun) -> None:
+        """Every frame through the engine, until the source ends or the user cancels."""
+        last_number = builder.clip().last_frame
+        before, total = len(builder), self._total_frames()
+        started_s = saved_s = time.monotonic()
+        self._report(progress_record("track", before, total, None))
+        frames = read_ahead(self._source.read(self._options.selection, last_number))
+        try:
+            for frame in frames:
+                builder.append(frame.number, self._hands_of(frame, engine_run))
+                last_number = frame.number
+                now_s = time.monotonic()
+                made, left = len(builder) - before, max(total - len(builder), 0)
+                eta_s = (now_s - started_s) / made * left if made >= _ETA_AFTER_FRAMES else None
+                self._report(progress_record("track", len(builder), max(total, len(builder)), eta_s))
+                if self._cancelled.is_set():
+                    return
+                if now_s - saved_s > CHECKPOINT_EVERY_S:
+                    self._save(builder, engine_run)
+                    saved_s = time.monotonic()
+        finally:
+            frames.close()
+        self._check_length(last_number)
+
+    def _save(self, builder: ClipBuilder, engine_run: EngineRun) -> None:
+        checkpoint = Checkpoint(builder.clip(), self._frame_warnings, dict(engine_run.state()))
+        write_checkpoint(self._checkpoint_path, self._identity(), checkpoint)
+
+    def _hands_of(self, frame: Frame, engine_run: EngineRun) -> Mapping[Side, HandInFrame] | None:
+        if frame.rgb is None:
+            if frame.problem:
+                self._warn_unreadable(frame)
+            return None
+        return engine_run.reconstruct_frame(frame.rgb)
+
+    def _warn_unreadable(self, frame: Frame) -> None:
+        if len(self._frame_warnings) > _MOST_FRAME_WARNINGS:
+            return
+        if len(self._frame_warnings) < _MOST_FRAME_WARNINGS:
+            message = f"Frame {frame.number} is a gap: {frame.problem}"
+            record = warning_record("frame_unreadable", message, frame.number)
+        else:
+            record = warning_record("frame_unreadable", "More frames cannot be read; they are gaps, too.")
+        self._frame_warnings.append(record)
+        self._report(record)
+
+    def _announce(self, resumed_frames: int) -> None:
+        for record in self._info.warnings:
+            self._warn(dict(record))
+        if self._camera.focal_source == "default":
+            self._warn(
+                warning_record(
+                    "focal_guessed",
+                    f"The focal length is not known; {DEFAULT_FOCAL_MM:g} mm (35 mm equivalent) is assumed, so "
+                    "distances are rough. Give --focal-mm or --fov if you know it.",
+                )
+            )
+        if resumed_frames:
+            self._report(
+                warning_record(
+                    "resumed", f"{resumed_frames} frames are there from an earlier run; going on from there."
+                )
+            )
+
+    def _check_length(self, last_number: int | None) -> None:
+        """Warn where a movie ended long before its header says."""
+        promised = int(self._info.numbers[-1])
+        if self._options.selection.last is not None:
+            promised = min(promised, self._options.selection.last)
+        step = self._options.selection.step
+        if self._info.kind == "movie" and last_number is not None and promised - last_number > step:
+            self._warn(
+                warning_record(
+                    "movie_truncated",
+                    f"The movie ends after frame {last_number}, its header promises {promised}; the file may be cut "
+                    "short.",
+                    last_number,
+                )
+            )
+
+    def _nothing_found(self, frame_count: int, interrupted: bool) -> HandsError:
+        if interrupted:
+            return HandsError(
+                ErrorCode.CANCELLED, "Cancelled before any hand was found.", "Run it again to go on from there."
+            )
+        remove_checkpoint(self._checkpoint_path)
+        if frame_count == 0:
+            return HandsError(
+                ErrorCode.INPUT_EMPTY,
+                f"No frame of '{self._info.path}' lies in the chosen range.",
+                f"Its frames are {self._info.numbers[0]} to {self._info.numbers[-1]}.",
+            )
+        where = "" if self._info.kind == "picture" else f"any of the {frame_count} frames of "
+        return HandsError(
+            ErrorCode.NO_HANDS,
+            f"No hand was found in {where}'{Path(self._info.path).name}'.",
+            "Say where the hands are with --right-box and --left-box (x,y,width,height in pixels), "
+            "or take a picture in which they are larger.",
+        )
+
+    def _write(self, take: Take) -> Path | None:
+        if take.complete:
+            write_take(take, self._take_path)
+            remove_checkpoint(self._checkpoint_path)
+            return self._take_path
+        try:
+            if read_take(self._take_path).complete:
+                return None
+        except HandsError:
+            pass  # there is none, or one that nobody can read: nothing that a user could miss
+        write_take(take, self._take_path)
+        return self._take_path
+
+    def _take(self, clip: Clip, complete: bool) -> Take:
+        info, camera, models = self._info, self._camera, self._engine.models
+        betas = np.zeros((2, clip.betas.shape[-1]))
+        for index in range(2):
+            rows = clip.betas[index, clip.present[index]]
+            if len(rows):
+                betas[index] = rows[0]  # equal in every frame after refining
+        return Take(
+            source=info.path,
+            source_sha256=info.sha256,
+            picture_size_px=info.picture_size_px,
+            fps=info.fps,
+            frames=clip.frames,
+            readable=clip.readable,
+            focal_px=camera.focal_px,
+            principal_px=camera.principal_px,
+            focal_source=camera.focal_source,
+            engine=self._engine.name,
+            engine_settings=dict(self._engine.settings),
+            model_name=models["right"].name,
+            model_licence=models["right"].licence,
+            model_sha256=(models["right"].sha256, models["left"].sha256),
+            complete=complete,
+            present=clip.present,
+            confidence=clip.confidence,
+            quat_wxyz=clip.quat_wxyz,
+            translation_m=clip.translation_m,
+            betas=betas,
+            joints_px=self._to_picture_px(clip.joints_px, clip.present),
+            joints_px_confidence=clip.joints_px_confidence,
+            joints_m=clip.joints_m,
+            warnings=[*self._source_warnings, *self._frame_warnings],
+        )
+
+    def _identity(self) -> dict[str, Any]:
+        """Everything that two runs must share for one to go on from the other."""
+        selection, models = self._options.selection, self._engine.models
+        return {
+            "program": __version__,
+            "source": self._info.sha256,
+            "picture_size_px": list(self._info.picture_size_px),
+            "focal_px": self._camera.focal_px,
+            "engine": self._engine.name,
+            "engine_settings": dict(self._engine.settings),
+            "models": [models[side].sha256 for side in SIDES],
+            "boxes": {side: list(box) for side, box in self._options.boxes.items()},
+            "selection": [selection.first, selection.last, selection.step],
+        }
+
+    def _total_frames(self) -> int:
+        first = int(self._info.numbers[0])
+        return sum(self._options.selection.includes(number, first) for number in self._info.numbers.tolist())
+
+    def _working_camera(self) -> Camera:
+        width, height = self._info.working_size_px
+        return Camera(
+            self._camera.focal_px * self._scale,
+            ((width - 1) / 2, (height - 1) / 2),
+            (width, height),
+            self._camera.focal_source,
+        )
+
+    def _working_boxes(self) -> dict[Side, Box]:
+        scale = self._scale
+        return {
+            side: (x * scale, y * scale, w * scale, h * scale) for side, (x, y, w, h) in self._options.boxes.items()
+        }
+
+    def _to_picture_px(self, joints_px: NDArray[np.float64], present: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """From pixels of the working size to those of the picture; (0, 0) is the centre of a pixel in both."""
+        scaled = (joints_px + 0.5) / self._scale - 0.5
+        return np.where(present[..., None, None], scaled, 0.0)
+
+    def _warn(self, record: dict[str, Any]) -> None:
+        self._source_warnings.append(record)
+        self._report(record)
+
+
+def _check_writable(take_path: Path) -> None:
+    """Fail before the work rather than after it."""
+    probe = take_path.with_name(f".hands-{time.time_ns():x}.tmp")
+    try:
+        if take_path.is_dir():
+            raise IsADirectoryError(21, "it is a folder")
+        probe.touch(exist_ok=False)
+        probe.unlink()
+    except OSError as error:
+        raise output_error(take_path, error) from error
