@@ -261,11 +261,13 @@ def write_take(take: Take, path: Path) -> None:
         "warnings": take.warnings,
     }
     arrays = {name: getattr(take, name).astype(dtype) for name, dtype in _ARRAY_DTYPES.items()}
+    content = BytesIO()  # packed in memory: a zip file that meets a full disk half-way complains again at its own end
+    np.savez_compressed(content, header=np.array(json.dumps(header)), **arrays)
     # A short name of its own: the take's name may already be as long as the file system allows.
     temporary = path.parent / f".hands-{secrets.token_hex(6)}.tmp"
     try:
         with temporary.open("xb") as file:
-            np.savez_compressed(file, header=np.array(json.dumps(header)), **arrays)
+            file.write(content.getvalue())
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
