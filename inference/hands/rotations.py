@@ -133,3 +133,11 @@ def align_quat_signs(quat_wxyz: ArrayLike, axis: int = 0) -> Array:
         signs = np.cumprod(np.where(dots < 0, -1.0, 1.0), axis=0)
         quat[1:] *= signs
     return np.moveaxis(quat, 0, axis)
+
+
+def slerp_quat_wxyz(start: ArrayLike, end: ArrayLike, share: ArrayLike) -> Array:
+    """Unit quaternions (..., 4) between `start` and `end` along the shorter arc, at the `share` (...) of the way."""
+    first, last = np.asarray(start, dtype=np.float64), np.asarray(end, dtype=np.float64)
+    inverse = first * np.array([1.0, -1.0, -1.0, -1.0])
+    arc = quat_wxyz_to_rotvec(multiply_quat_wxyz(inverse, last))
+    return multiply_quat_wxyz(first, rotvec_to_quat_wxyz(arc * np.asarray(share, dtype=np.float64)[..., None]))
