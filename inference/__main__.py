@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
+import os
+
+# Read when numpy is first imported. The fit solves many small systems: with several threads BLAS spends its time on
+# waiting for them (measured: 300 times slower on two busy cores).
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("MKL_NUM_THREADS", "1")
+os.environ.setdefault("VECLIB_MAXIMUM_THREADS", "1")
+
 import argparse
 import logging
-import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
 from . import __version__
-from .commands import doctor, preview, reconstruct
+from .commands import benchmark, doctor, preview, reconstruct, serve
 from .commands.output import RecordOutput, print_error
+from .commands.parser import Parser
 from .contract import ErrorCode, HandsError
 
-COMMANDS = (reconstruct, preview, doctor)
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """One sentence and the way to more, instead of the whole usage."""
-        raise HandsError(ErrorCode.USAGE, f"{message[:1].upper()}{message[1:]}.", f"See `{self.prog} --help`.")
+COMMANDS = (reconstruct, preview, serve, doctor, benchmark)
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line; imports nothing heavy."""
-    parser = _Parser(prog="python -m inference", description="Two hands from a picture or a movie to a take.")
+    parser = Parser(prog="python -m inference", description="Two hands from a picture or a movie to a take.")
     parser.add_argument("--version", action="version", version=__version__)
     parser.add_argument("--verbose", action="store_true", help="log what is done, and where an error came from")
-    subparsers = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
     for command in COMMANDS:
         command_parser = command.add_parser(subparsers)
         command_parser.set_defaults(run=command.run)

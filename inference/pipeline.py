@@ -21,6 +21,7 @@ from .engines import Engine, EngineRun, HandInFrame
 from .engines.engine import Box
 from .hands.joints import SIDES, Side
 from .media import Frame, FrameSelection, Source, SourceInfo, read_ahead
+from .memory import peak_memory_mb
 
 CHECKPOINT_EVERY_S: Final = 30.0
 """At most this much work is lost where the program or the machine dies."""
@@ -75,6 +76,7 @@ class Outcome:
         """What a person wants to know, for the result record."""
         take = self.take
         error, side = take.reprojection_px(), take.box_side_px()
+        peak_mb = peak_memory_mb()
         hands: dict[str, Any] = {}
         for index, name in enumerate(SIDES):
             seen = take.present[index]
@@ -95,6 +97,7 @@ class Outcome:
             "focal_source": take.focal_source,
             "warnings": len(take.warnings),
             "seconds": round(self.seconds, 2),
+            "peak_memory_mb": None if peak_mb is None else round(peak_mb),
         }
 
 

@@ -1,0 +1,154 @@
+"""What `benchmark` measures. Times are medians: other programs disturb single ones."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..contract import ErrorCode, HandsError, parse_record
+from ..engines import EngineOptions, create_engine
+from ..media import FrameSelection, open_source
+from ..pipeline import ReconstructOptions, choose_camera
+from .movie import write_movie
+
+_PROGRAM_FOLDER: Final = Path(__file__).resolve().parents[2]
+GOAL_FPS: Final = 8.0
+GOAL_MEMORY_MB: Final = 1500.0
+_STAGE_FRAMES: Final = 60
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One number.
+
+    Parameters
+    ----------
+    name, unit : what was measured
+    median, lowest, highest : over the repetitions
+    goal : what the project promises, None where it promises nothing
+    ratio : how many times the goal is met (above 1: better than promised)
+    """
+
+    name: str
+    unit: str
+    median: float
+    lowest: float
+    highest: float
+    goal: float | None = None
+    ratio: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def summarise(
+    name: str, unit: str, values: list[float], goal: float | None = None, *, less_is_better: bool = False
+) -> Measurement:
+    """A measurement from its repetitions."""
+    median = statistics.median(values)
+    ratio = None
+    if goal is not None:
+        ratio = goal / median if less_is_better else median / goal
+    return Measurement(name, unit, median, min(values), max(values), goal, ratio)
+
+
+def run_benchmark(clip: Path, frame_count: int, repeats: int, tell: Callable[[str], None]) -> list[Measurement]:
+    """Measure decoding, the engine's stages, and whole runs of the worker on `clip` made `frame_count` frames long.
+
+    Parameters
+    ----------
+    tell : receives a line about what is being done
+
+    Raises
+    ------
+    HandsError
+        the errors of reconstructing
+    """
+    with tempfile.TemporaryDirectory(prefix="hands-benchmark-") as folder:
+        movie = Path(folder) / "movie.mp4"
+        tell(f"Writing a 720p movie of {frame_count} frames ...")
+        write_movie(clip, movie, frame_count)
+        tell("Decoding ...")
+        results = [_decoding(movie, repeats)]
+        tell("Stages of the engine ...")
+        results += _stages(movie)
+        results += _whole_runs(movie, repeats, tell)
+    return results
+
+
+def _decoding(movie: Path, repeats: int) -> Measurement:
+    source = open_source(movie)
+    rates = []
+    for _ in range(repeats):
+        started_s = time.perf_counter()
+        count = sum(1 for _ in source.read(FrameSelection()))
+        rates.append(count / (time.perf_counter() - started_s))
+    return summarise("decode 720p movie", "frames/s", rates)
+
+
+def _stages(movie: Path) -> list[Measurement]:
+    engine = create_engine("landmarks", EngineOptions())
+    source = open_source(movie)
+    camera = choose_camera(source.info, ReconstructOptions())
+    frames: list[NDArray[np.uint8]] = [
+        frame.rgb for frame in source.read(FrameSelection(last=_STAGE_FRAMES)) if frame.rgb is not None
+    ]
+    first_ms = [_timed_ms(lambda: engine.start(camera, {}).reconstruct_frame(frames[0])) for _ in range(5)]
+    run = engine.start(camera, {})
+    run.reconstruct_frame(frames[0])
+    tracked_ms = [_timed_ms(lambda rgb=rgb: run.reconstruct_frame(rgb)) for rgb in frames[1:]]
+    return [
+        summarise("first frame: find both hands and fit", "ms", first_ms),
+        summarise("tracked frame: follow both hands and fit", "ms", tracked_ms),
+    ]
+
+
+def _timed_ms(action: Callable[[], object]) -> float:
+    started_s = time.perf_counter()
+    action()
+    return 1000 * (time.perf_counter() - started_s)
+
+
+def _whole_runs(movie: Path, repeats: int, tell: Callable[[str], None]) -> list[Measurement]:
+    rates, peaks_mb, starts_s = [], [], []
+    for repeat in range(repeats):
+        tell(f"Whole run {repeat + 1} of {repeats} ...")
+        started_s = time.perf_counter()
+        summary = _worker(movie)
+        whole_s = time.perf_counter() - started_s
+        rates.append(summary["frames"] / whole_s)
+        starts_s.append(whole_s - summary["seconds"])
+        if summary["peak_memory_mb"] is not None:
+            peaks_mb.append(summary["peak_memory_mb"])
+    results = [
+        summarise("reconstruct 720p movie, end to end", "frames/s", rates, GOAL_FPS),
+        summarise("of that, start and end of the worker", "s", starts_s),
+    ]
+    if peaks_mb:
+        results.append(summarise("worker's peak memory", "MB", peaks_mb, GOAL_MEMORY_MB, less_is_better=True))
+    return results
+
+
+def _worker(movie: Path) -> dict[str, Any]:
+    """The summary of one run in a process of its own."""
+    take = movie.with_suffix(".hands.npz")
+    command = [sys.executable, "-m", "inference", "reconstruct", str(movie), "--out", str(take), "--records"]
+    done = subprocess.run(command, cwd=_PROGRAM_FOLDER, capture_output=True, text=True, encoding="utf-8", check=False)
+    records = [record for line in done.stdout.splitlines() if (record := parse_record(line))]
+    last = records[-1] if records else {}
+    if last.get("record") == "result":
+        return last["summary"]
+    if last.get("record") == "error":
+        raise HandsError(ErrorCode.from_label(last["code"]), last["message"], last["hint"])
+    raise HandsError(ErrorCode.WORKER_LOST, f"The worker ended with exit code {done.returncode}.", done.stderr[-500:])

@@ -1,0 +1,50 @@
+"""``benchmark``: medians of speed and memory, and how they stand to what the project promises."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from ..contract import ErrorCode, HandsError
+
+_DEMO_CLIP: Final = Path(__file__).resolve().parents[2] / "demo" / "clip.mp4"
+
+
+def add_parser(subparsers: argparse._SubParsersAction[Any]) -> argparse.ArgumentParser:
+    """Declare the command's arguments."""
+    parser = subparsers.add_parser(
+        "benchmark",
+        help="measure speed and memory",
+        description="Measures decoding, the engine's stages and whole runs of the worker on a 720p movie.",
+    )
+    parser.add_argument("--movie", type=Path, metavar="FILE", help="a clip with two hands; default: the demo's")
+    parser.add_argument("--frames", type=int, default=150, metavar="N", help="length of the measured movie")
+    parser.add_argument("--repeats", type=int, default=3, metavar="N", help="whole runs, of which the median counts")
+    parser.add_argument("--json", action="store_true", help="print the measurements as one JSON object")
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the measurements; the exit code says nothing about the goals."""
+    from ..runtime import require
+
+    if arguments.frames < 2 or arguments.repeats < 1:
+        raise HandsError(ErrorCode.USAGE, "At least 2 frames and 1 repeat are needed.", "Raise --frames or --repeats.")
+    clip = arguments.movie or _DEMO_CLIP
+    if not clip.is_file():
+        raise HandsError(ErrorCode.INPUT_MISSING, f"There is no clip at '{clip}'.", "Give one with --movie.")
+    require("numpy", "scipy", "cv2", "PIL", "onnxruntime")
+    from ..benchmark.measure import run_benchmark
+
+    results = run_benchmark(clip, arguments.frames, arguments.repeats, lambda text: print(text, file=sys.stderr))  # noqa: T201 - the command line's voice
+    if arguments.json:
+        print(json.dumps({"measurements": [result.as_dict() for result in results]}))  # noqa: T201 - result
+        return 0
+    for item in results:
+        line = f"{item.name:<42} {item.median:9.1f} {item.unit:<9} ({item.lowest:.1f} to {item.highest:.1f})"
+        goal = "" if item.goal is None else f"  goal {item.goal:g}, met {item.ratio:.2f} times"
+        print(line + goal)  # noqa: T201 - result
+    return 0
