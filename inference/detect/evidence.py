@@ -13,13 +13,21 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ..hands.joints import Side
 from .landmark_net import Landmarks
+from .observation import HandObservation
 
 PRESENCE_NEEDED: Final = 0.5
-DISAGREEMENT_ALLOWED: Final = 0.045
-"""Mean distance of the mirrored look, as a share of the region's side. Correct hands: 0.004 to 0.035."""
-DISTORTION_ALLOWED: Final = 0.075
-"""Root mean square between the points and the shape, as a share of the region's side. Correct hands: 0.015 to 0.06."""
+_DISAGREEMENT_SCALE: Final = 0.038
+"""Mean distance of the mirrored look, as a share of the region's side. Correct hands: 0.004 to 0.03."""
+_DISTORTION_SCALE: Final = 0.075
+"""Root mean square between the points and the shape, as a share of the region's side. Correct hands: 0.015 to 0.05."""
+_LARGEST_DISAGREEMENT: Final = 0.06
+_LARGEST_DISTORTION: Final = 0.12
+CREDIBLE_QUALITY: Final = 0.6
+"""On 30 rendered pairs of touching hands nine tenths of the readings above it are right, few below."""
+TENABLE_QUALITY: Final = 0.25
+"""For a hand that was seen in the same place a moment ago."""
 SAME_HAND: Final = 0.15
 """Mean distance of two answers' points, as a share of the smaller region, under which they are the same hand."""
 _SMALLEST_HAND_PX: Final = 12.0
@@ -45,20 +53,40 @@ class Reading:
     @property
     def quality(self) -> float:
         """From 0 to 1: presence, lowered by disagreement and distortion."""
-        penalty = (self.disagreement / DISAGREEMENT_ALLOWED) ** 2 + (self.distortion / DISTORTION_ALLOWED) ** 2
+        penalty = (self.disagreement / _DISAGREEMENT_SCALE) ** 2 + (self.distortion / _DISTORTION_SCALE) ** 2
         return self.landmarks.presence * float(np.exp(-0.5 * penalty))
+
+    def observation(self, side: Side) -> HandObservation:
+        """What the other modules see of it, as the hand of `side`."""
+        return HandObservation(
+            side=side,
+            joints_px=self.landmarks.joints_px,
+            joints_confidence=self.joints_confidence,
+            joints_relative_m=self.landmarks.joints_relative_m,
+            presence=self.landmarks.presence,
+        )
+
+    @property
+    def promising(self) -> bool:
+        """Whether this may be a hand, worth a closer look (`HandReader.polish`)."""
+        region = self.landmarks.next_region
+        return (
+            self.landmarks.presence >= PRESENCE_NEEDED
+            and self.disagreement <= _LARGEST_DISAGREEMENT
+            and self.distortion <= _LARGEST_DISTORTION
+            and region.usable
+            and region.side_px >= _SMALLEST_HAND_PX
+        )
+
+    @property
+    def tenable(self) -> bool:
+        """Whether a hand that is being followed may be here."""
+        return self.promising and self.quality >= TENABLE_QUALITY
 
     @property
     def credible(self) -> bool:
         """Whether this is a hand, and the points are where its joints are."""
-        region = self.landmarks.next_region
-        return (
-            self.landmarks.presence >= PRESENCE_NEEDED
-            and self.disagreement <= DISAGREEMENT_ALLOWED
-            and self.distortion <= DISTORTION_ALLOWED
-            and region.usable
-            and region.side_px >= _SMALLEST_HAND_PX
-        )
+        return self.promising and self.quality >= CREDIBLE_QUALITY
 
 
 def weigh(plain: Landmarks, mirrored: Landmarks, picture_size_px: tuple[int, int]) -> Reading:
@@ -66,7 +94,7 @@ def weigh(plain: Landmarks, mirrored: Landmarks, picture_size_px: tuple[int, int
     merged = plain.merged(mirrored)
     side = plain.region.side_px
     spread = np.linalg.norm(plain.joints_px - mirrored.joints_px, axis=1) / side
-    confidence = merged.presence * np.exp(-0.5 * (spread / DISAGREEMENT_ALLOWED) ** 2)
+    confidence = merged.presence * np.exp(-0.5 * (spread / _DISAGREEMENT_SCALE) ** 2)
     confidence *= _inside(merged.joints_px, picture_size_px, side)
     return Reading(merged, np.clip(confidence, 0, 1), float(spread.mean()), distortion(merged))
 

@@ -22,6 +22,11 @@ _HAND_SHIFT: Final = 0.1
 _BOX_SCALE: Final = 1.35
 """A box drawn round a whole hand, to the region the net wants: what `_HAND_SCALE` gives on flat hands."""
 
+_ALIKE_SHIFT: Final = 0.08
+_ALIKE_LOG_SCALE: Final = 0.15
+_ALIKE_TURN_RAD: Final = 0.25
+"""The landmark net's answer hardly changes within these."""
+
 _WRIST, _INDEX_MCP, _MIDDLE_MCP, _RING_MCP = MANO_TO_OPENPOSE[[0, 5, 9, 13]]
 # Fingertips are left out, they move too much; MediaPipe's choice of landmarks.
 _STEADY_POINTS: Final = MANO_TO_OPENPOSE[[0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18]]
@@ -84,6 +89,16 @@ class Region:
     def usable(self) -> bool:
         """False for regions that nothing can be cut from (not finite, empty or absurdly large)."""
         return bool(np.all(np.isfinite([*self.center_px, self.side_px, self.angle_rad]))) and 1 <= self.side_px < 1e6
+
+    def resembles(self, other: Region) -> bool:
+        """Whether the landmark net would see nearly the same in both."""
+        turn = abs((self.angle_rad - other.angle_rad + math.pi) % (2 * math.pi) - math.pi)
+        side = min(self.side_px, other.side_px)
+        return (
+            math.dist(self.center_px, other.center_px) < _ALIKE_SHIFT * side
+            and abs(math.log(self.side_px / other.side_px)) < _ALIKE_LOG_SCALE
+            and turn < _ALIKE_TURN_RAD
+        )
 
     def turned(self, by_rad: float) -> Region:
         """The same square turned about its centre."""

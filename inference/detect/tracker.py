@@ -13,10 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from ..hands.joints import SIDES, Side
 from .crops import CropSource
 from .evidence import Reading, same_hand
-from .finder import HandFinder, observation
+from .finder import HandFinder
 from .observation import HandObservation
 from .region import Box, Region
-from .sides import assign_sides, drop_duplicates
+from .search import glance, search, search_beside
 
 _LARGEST_JUMP: Final = 0.5
 """Of the region's side, that a hand may move between two frames."""
@@ -62,6 +62,7 @@ class HandTracker:
         self._search_every = search_every
         self._tracks: dict[Side, _Track] = {}
         self._frames_to_search = 0
+        self._searches = 0
 
     @property
     def sides(self) -> tuple[Side, ...]:
@@ -94,7 +95,7 @@ class HandTracker:
             self._search(source)
             self._frames_to_search = self._search_every
         return {
-            side: observation(side, track.reading)
+            side: track.reading.observation(side)
             for side, track in sorted(self._tracks.items(), key=lambda item: SIDES.index(item[0]))
             if track.reading is not None
         }
@@ -107,7 +108,7 @@ class HandTracker:
     def reset(self) -> None:
         """Forget everything, as for the first frame of another sequence."""
         self._tracks.clear()
-        self._frames_to_search = 0
+        self._frames_to_search = self._searches = 0
 
     def resume(self, joints_px: Mapping[Side, ArrayLike]) -> None:
         """Go on from the points (21, 2) of an earlier frame, MANO order, as if they had just been observed."""
@@ -130,11 +131,11 @@ class HandTracker:
 
     def _follow(self, source: CropSource, sides: list[Side]) -> bool:
         """Read every track's region; true where a hand was lost."""
-        readings = self._finder.read(source, [self._tracks[side].region for side in sides])
+        readings = self._finder.reader.read(source, [self._tracks[side].region for side in sides])
         lost = False
         for side, reading in zip(sides, readings, strict=True):
             track = self._tracks[side]
-            if reading.credible and _follows(track.region, reading.landmarks.next_region):
+            if reading.tenable and _follows(track.region, reading.landmarks.next_region):
                 track.reading, track.region = reading, reading.landmarks.next_region
                 track.vote(reading)
             else:
@@ -164,14 +165,23 @@ class HandTracker:
             self._tracks[other] = self._tracks.pop(wrong[0])
 
     def _search(self, source: CropSource) -> None:
-        known = [track.reading for track in self._tracks.values() if track.reading is not None]
-        found = [
-            reading
-            for reading in drop_duplicates(self._finder.search(source))
-            if not any(same_hand(reading.landmarks, other.landmarks) for other in known)
-        ]
+        """Look for the missing hands: thoroughly in the first frame, later everywhere or around the other hand."""
+        known: dict[Side, Reading] = {
+            side: track.reading for side, track in self._tracks.items() if track.reading is not None
+        }
         free: list[Side] = [side for side in SIDES if side not in self._tracks]
-        for side, reading in assign_sides(found, free).items():
+        reader = self._finder.reader
+        found: dict[Side, Reading] = {}
+        if self._searches == 0:
+            found = search(reader, source, known, free)
+        elif self._searches % 2 and len(known) == 1:
+            second = search_beside(reader, source, next(iter(known.values())), free[0])
+            if second is not None:
+                found = {free[0]: second}
+        else:
+            found = glance(reader, source, known, free)
+        self._searches += 1
+        for side, reading in found.items():
             self._start(side, reading)
 
 
