@@ -1,0 +1,1 @@
+"""One operator a file: gather the context, call what does the work, report."""

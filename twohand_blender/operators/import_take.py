@@ -1,0 +1,77 @@
+"""Import Take: build a reconstruction that was made before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import bpy
+from bpy.props import StringProperty
+from bpy_extras.io_utils import ImportHelper
+
+from ...inference.contract import read_take
+from ..hand_models import open_hand_models
+from ..results import keep_summary
+from ..scene.build import BuildOptions, build_take
+from ..scene.editing import scene_of
+from ..summary import describe_take
+from .messages import errors_reported
+from .running import RUNNING
+
+_MODES: Final = ("OBJECT", "POSE")
+
+
+class TWOHAND_OT_import_take(bpy.types.Operator, ImportHelper):  # pyright: ignore[reportIncompatibleMethodOverride] - the stubs type the helper's methods as None
+    """Build the hands of a take file (.hands.npz); what was built from the same take before is replaced"""
+
+    bl_idname = "twohand.import_take"
+    bl_label = "Import Take"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filename_ext = ".npz"
+
+    if TYPE_CHECKING:
+        filepath: str
+        filter_glob: str
+    else:
+        filter_glob: StringProperty(default="*.hands.npz", options={"HIDDEN"})
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        reason = import_refusal(context)
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
+
+    def execute(self, context: bpy.types.Context) -> set[Any]:
+        with errors_reported(self):
+            path = Path(bpy.path.abspath(self.filepath)).absolute()
+            lines = import_take(context, path)
+            if RUNNING.waiting_take == path:
+                RUNNING.clear()
+            for line in lines:
+                self.report({"INFO"}, line)
+            return {"FINISHED"}
+        return {"CANCELLED"}
+
+
+def import_refusal(context: bpy.types.Context) -> str:
+    """Why nothing can be built now, empty where it can."""
+    if context.mode not in _MODES:
+        return "Leave the edit mode first"
+    return ""
+
+
+def import_take(context: bpy.types.Context, path: Path) -> list[str]:
+    """Read a take, build it in the context's scene and return what it holds in plain words.
+
+    Raises
+    ------
+    HandsError
+        the take cannot be read, holds no hands or needs another hand model
+    """
+    take = read_take(path)
+    built = build_take(context, take, open_hand_models(), BuildOptions(take_path=path))
+    lines = describe_take(take) + list(built.warnings)
+    keep_summary(scene_of(context), built.key, lines)
+    return lines

@@ -1,0 +1,135 @@
+"""The "Hands" tab of the 3D view's sidebar."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Literal, cast
+
+import bpy
+
+from ..inference.contract import HandsError
+from .job import JobState
+from .locations import EXTENSION_PACKAGE, worker_python
+from .operators.running import RUNNING
+from .preferences import python_path_of
+from .properties import settings_of
+from .results import EXPORT_SUMMARY, summary_of
+from .scene.collection import built_keys
+from .scene.editing import scene_of
+
+_Icon = Literal["NONE", "ERROR", "INFO", "BLANK1"]
+
+
+class _HandsTab:
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Hands"
+
+
+class TWOHAND_PT_reconstruct(_HandsTab, bpy.types.Panel):
+    """Input, settings and the button."""
+
+    bl_idname = "TWOHAND_PT_reconstruct"
+    bl_label = "Reconstruct"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = cast(bpy.types.UILayout, self.layout)
+        settings = settings_of(scene_of(context))
+        column = layout.column()
+        column.enabled = not RUNNING.active
+        column.use_property_split = True
+        column.use_property_decorate = False
+        column.prop(settings, "input_path", placeholder="Picture, movie or folder")
+        column.prop(settings, "as_sequence")
+        if settings.as_sequence:
+            column.prop(settings, "sequence_fps")
+        column.prop(settings, "focal_source")
+        if settings.focal_source == "GIVEN":
+            column.prop(settings, "focal_mm")
+        column.prop(settings, "use_frame_range")
+        if settings.use_frame_range:
+            rows = column.column(align=True)
+            rows.prop(settings, "frame_start")
+            rows.prop(settings, "frame_end")
+            rows.prop(settings, "frame_step")
+        column.prop(settings, "take_path", placeholder="Automatic")
+        if not RUNNING.active:
+            _draw_interpreter(layout, context)
+        _draw_run(layout)
+        layout.operator_context = "INVOKE_DEFAULT"
+        layout.operator("twohand.import_take", text="Import Take...", icon="IMPORT")
+
+
+class TWOHAND_PT_results(_HandsTab, bpy.types.Panel):
+    """What was built in this scene."""
+
+    bl_idname = "TWOHAND_PT_results"
+    bl_label = "Hands in This Scene"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return bool(built_keys(scene_of(context)))
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, scene = cast(bpy.types.UILayout, self.layout), scene_of(context)
+        for key in built_keys(scene):
+            box = layout.box()
+            row = box.row()
+            row.label(text=key.name, icon="ARMATURE_DATA")
+            removal = row.operator("twohand.remove_result", text="", icon="X")
+            removal.take_name, removal.take_source = key.name, key.source
+            _draw_lines(box, summary_of(scene, key))
+            box.operator_context = "INVOKE_DEFAULT"
+            export = box.operator("twohand.export_fbx", text="Export FBX...", icon="EXPORT")
+            export.take_name, export.take_source = key.name, key.source
+            _draw_lines(box, summary_of(scene, key, EXPORT_SUMMARY))
+
+
+def _draw_interpreter(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """Where no interpreter is set, say so and offer the way there."""
+    try:
+        worker_python(python_path_of(context))
+    except HandsError as error:
+        box = layout.box()
+        _draw_lines(box, [error.message], icon="ERROR")
+        box.operator("preferences.addon_show", text="Open Preferences", icon="PREFERENCES").module = EXTENSION_PACKAGE
+
+
+def _draw_run(layout: bpy.types.UILayout) -> None:
+    """The button, or the progress bar with Cancel, and what came of the last run."""
+    job = RUNNING.job
+    if job is not None and job.running:
+        progress = job.progress
+        text = progress.text() if progress else "Starting"
+        if job.state is JobState.CANCELLING:
+            text = "Stopping"
+        layout.progress(factor=progress.share if progress else 0.0, type="BAR", text=text)
+        layout.operator("twohand.cancel", icon="CANCEL")
+        return
+    row = layout.row()
+    row.scale_y = 1.5
+    row.operator_context = "INVOKE_DEFAULT"
+    row.operator("twohand.reconstruct", icon="VIEW_PAN")
+    if RUNNING.error is not None:
+        _draw_lines(layout.box(), [RUNNING.error.message, RUNNING.error.hint], icon="ERROR")
+    if RUNNING.waiting_take is not None:
+        box = layout.box()
+        _draw_lines(box, [RUNNING.waiting_reason], icon="INFO")
+        box.operator_context = "EXEC_DEFAULT"
+        box.operator("twohand.import_take", text="Import What Is Done", icon="IMPORT").filepath = str(
+            RUNNING.waiting_take
+        )
+
+
+def _draw_lines(layout: bpy.types.UILayout, lines: list[str], icon: _Icon = "NONE") -> None:
+    """Sentences, wrapped by words to about the width of a sidebar."""
+    column = layout.column(align=True)
+    for line in filter(None, lines):
+        for part in wrapped(line):
+            column.label(text=part, icon=icon)
+            icon = "BLANK1" if icon != "NONE" else "NONE"
+
+
+def wrapped(line: str, width: int = 44) -> list[str]:
+    """A sentence in pieces of at most `width` characters, cut between words where there are any."""
+    return textwrap.wrap(line, width) or [""]

@@ -1,0 +1,91 @@
+"""Settings of a scene: what is reconstructed, and how."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
+
+SCENE_PROPERTY = "twohand"
+"""``scene.twohand``"""
+
+
+class TWOHAND_PG_settings(bpy.types.PropertyGroup):
+    """Settings in the sidebar's "Hands" tab, kept in the file."""
+
+    if TYPE_CHECKING:
+        input_path: str
+        as_sequence: bool
+        sequence_fps: float
+        take_path: str
+        use_frame_range: bool
+        frame_start: int
+        frame_end: int
+        frame_step: int
+        focal_source: str
+        focal_mm: float
+    else:
+        input_path: StringProperty(
+            name="Input",
+            description="Picture, movie, numbered picture sequence or folder of pictures that shows the hands",
+            subtype="FILE_PATH",
+        )
+        as_sequence: BoolProperty(
+            name="Image Sequence",
+            description="The input is one picture of a numbered sequence: reconstruct all of it",
+        )
+        sequence_fps: FloatProperty(
+            name="Frame Rate",
+            description="Frames a second of the picture sequence; 0 keeps the scene's frame rate",
+            default=0.0,
+            min=0.0,
+            soft_max=120.0,
+        )
+        take_path: StringProperty(
+            name="Take",
+            description="File that the reconstruction is kept in. Empty: a file beside the saved .blend file, "
+            "else in the add-on's own folder",
+            subtype="FILE_PATH",
+        )
+        use_frame_range: BoolProperty(
+            name="Frame Range", description="Reconstruct only some frames of the movie or sequence"
+        )
+        frame_start: IntProperty(name="Start", description="Number of the first frame in the source", default=1)
+        frame_end: IntProperty(name="End", description="Number of the last frame in the source", default=250)
+        frame_step: IntProperty(name="Step", description="Reconstruct every n-th frame", default=1, min=1)
+        focal_source: EnumProperty(
+            name="Focal Length",
+            description="Where the focal length of the camera comes from",
+            items=[
+                ("AUTOMATIC", "Automatic", "From the picture's EXIF data, else a usual value"),
+                ("GIVEN", "Manual", "As given here"),
+            ],
+            default="AUTOMATIC",
+        )
+        focal_mm: FloatProperty(
+            name="35 mm Equivalent",
+            description="Focal length of the camera as for a 36 mm wide film",
+            default=35.0,
+            min=1.0,
+            soft_min=10.0,
+            soft_max=200.0,
+            unit="CAMERA",
+        )
+
+
+def settings_of(scene: bpy.types.Scene) -> TWOHAND_PG_settings:
+    """The settings of a scene."""
+    return cast(TWOHAND_PG_settings, getattr(scene, SCENE_PROPERTY))
+
+
+def register() -> None:
+    """Make the settings and hang them on scenes."""
+    bpy.utils.register_class(TWOHAND_PG_settings)
+    setattr(bpy.types.Scene, SCENE_PROPERTY, PointerProperty(type=TWOHAND_PG_settings))
+
+
+def unregister() -> None:
+    """Undo `register`."""
+    delattr(bpy.types.Scene, SCENE_PROPERTY)
+    bpy.utils.unregister_class(TWOHAND_PG_settings)
