@@ -177,7 +177,9 @@ class HandFitter:
         """The hands of one frame and their costs (1, H)."""
         prior = ShapePrior()
         if previous:
-            prior = ShapePrior(np.mean([hand.betas for hand in previous.values()], axis=0), _SHAPE_MEMORY)
+            before = np.mean([hand.betas for hand in previous.values()], axis=0)
+            # Product of two normal distributions: what was found before, and how hands are in general.
+            prior = ShapePrior(before * (_SHAPE_MEMORY / (1.0 + _SHAPE_MEMORY)), 1.0 + _SHAPE_MEMORY)
         if len(previous) < len(sides):
             state, _ = self._search(objective, relative_m, prior)
         else:
@@ -241,7 +243,7 @@ _FORGIVING: Final = 3.0
 _FORGIVING_ITERATIONS: Final = 8
 _START_ITERATIONS: Final = 10
 _FINAL_ITERATIONS: Final = 12
-_SHAPE_MEMORY: Final = 20.0
+_SHAPE_MEMORY: Final = 10.0
 """How strongly the shape of the frame before counts, in units of the shape prior."""
 _CLEARLY_BETTER: Final = 0.7
 _GOOD_COST_A_POINT: Final = 2.0
