@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...inference.hands.joints import JOINT_COUNT, Side
-from .bone_motion import BoneChannels
+from ...inference.motion.gaps import FrameState
+from .bone_motion import BoneChannels, HandMotion
 from .names import bone_names
 
 _LINEAR: Final = 1
 """Value of the interpolation "LINEAR" in Blender's files (BEZT_IPO_LIN); `foreach_set` takes numbers only."""
+_KEY_TYPES: Final = {FrameState.MEASURED: 0, FrameState.BRIDGED: 2, FrameState.HELD: 4}
+"""Values of "KEYFRAME", "BREAKDOWN" and "MOVING_HOLD" (BEZT_KEYTYPE_...)."""
 
 
 def new_action(name: str) -> bpy.types.Action:
@@ -40,22 +43,36 @@ def channelbag_of(action: bpy.types.Action, slot: bpy.types.ActionSlot) -> bpy.t
     return strip.channelbag(slot, ensure=True)
 
 
+def curves_of(animated: bpy.types.Object) -> bpy.types.ActionChannelbagFCurves | None:
+    """The curves that animate an object, or None where nothing does."""
+    data = animated.animation_data
+    if data is None or data.action is None or data.action_slot is None or not data.action.layers:
+        return None
+    strip = data.action.layers[0].strips[0]
+    assert isinstance(strip, bpy.types.ActionKeyframeStrip)  # noqa: S101 - the only type there is
+    bag = strip.channelbag(data.action_slot)
+    return None if bag is None else bag.fcurves
+
+
 def write_hand_keys(
     action: bpy.types.Action,
     slot: bpy.types.ActionSlot,
     side: Side,
-    scene_frames: NDArray[np.int64],
+    motion: HandMotion,
     channels: BoneChannels,
 ) -> None:
     """Key location and rotation of `hand` and the rotation of the 15 finger bones, linear between keys.
 
-    Curves that exist are rewritten in place (smoothing was changed, say), all others are left alone.
+    Curves that exist are rewritten in place (smoothing was changed, say), all others are left alone. Keys of bridged
+    frames are breakdowns and those of held ones moving holds: the timeline shows in their own colours where a hand
+    was not seen.
 
     Parameters
     ----------
-    scene_frames : (F,) frame numbers of the keys
+    motion : frame numbers and states of the keys
     channels : (F, ...) values, quaternions without sign flips
     """
+    key_types = np.array([_KEY_TYPES[FrameState(state)] for state in motion.state], dtype=np.int32)
     bag = channelbag_of(action, slot)
     curves = {(curve.data_path, curve.array_index): curve for curve in bag.fcurves}
     names = bone_names(side)
@@ -67,16 +84,22 @@ def write_hand_keys(
         for data_path, values in tracks:
             for index in range(values.shape[1]):
                 curve = curves.get((data_path, index)) or _new_curve(bag, data_path, index, names[joint])
-                write_curve(curve, scene_frames, values[:, index])
+                write_curve(curve, motion.scene_frames, values[:, index], key_types)
 
 
-def write_curve(curve: bpy.types.FCurve, scene_frames: NDArray[np.int64], values: NDArray[np.float64]) -> None:
+def write_curve(
+    curve: bpy.types.FCurve,
+    scene_frames: NDArray[np.int64],
+    values: NDArray[np.float64],
+    key_types: NDArray[np.int32],
+) -> None:
     """Replace the keys of a curve by one key a frame, linear in between."""
     points = curve.keyframe_points
     if len(points) != len(values):
         points.clear()
         points.add(len(values))
-        points.foreach_set("interpolation", np.full(len(values), _LINEAR, dtype=np.int32))
+    points.foreach_set("interpolation", np.full(len(values), _LINEAR, dtype=np.int32))
+    points.foreach_set("type", key_types)
     points.foreach_set("co", np.stack([scene_frames, values], axis=1).astype(np.float32).ravel())
     curve.update()
 

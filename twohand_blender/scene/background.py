@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Final
@@ -9,11 +10,12 @@ from typing import Final
 import bpy
 
 from ...inference.contract import Take
+from .orientation import orientation_of
 from .ownership import TakeKey, put_mark
 from .timeline import Timeline
 
 _PATTERN: Final = re.compile(r"#+(?!.*#)|%0?\d*d")
-_NUMBERED: Final = re.compile(r"^.*?(?P<number>\d+)\.[^.]+$")
+_NUMBERED: Final = re.compile(r"^(?P<prefix>.*?)(?P<number>\d+)(?P<suffix>\.[^.]+)$")
 _PICTURE_SUFFIXES: Final = frozenset(getattr(bpy.path, "extensions_image"))  # noqa: B009 - missing in the stubs
 _ROLE: Final = "background"
 
@@ -25,27 +27,25 @@ def find_background(take: Take) -> Path | None:
     sequences by the numbers in the files' names: a folder of several pictures with other names cannot be shown.
     """
     source = Path(take.source)
+    first = int(take.frames[0])
     if source.is_file():
         return source
-    pattern = None if source.is_dir() else _PATTERN.search(source.name)
-    folder = source if source.is_dir() else source.parent
-    if not folder.is_dir() or (pattern is None and not source.is_dir()):
-        return None
-    files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    if source.is_dir():
+        pictures = [path for path in _files(source) if path.suffix.lower() in _PICTURE_SUFFIXES]
+        if len(pictures) == 1:
+            return pictures[0]
+        matches = [_NUMBERED.match(path.name) for path in pictures]
+        if len({(match["prefix"], match["suffix"]) if match else None for match in matches}) != 1:
+            return None
+        return _with_number(pictures, matches, first)
+    pattern = _PATTERN.search(source.name)
     if pattern is None:
-        files = [path for path in files if path.suffix.lower() in _PICTURE_SUFFIXES]
-        if len(files) == 1:
-            return files[0]
-    else:
-        prefix, suffix = source.name[: pattern.start()], source.name[pattern.end() :]
-        files = [path for path in files if path.name.startswith(prefix) and path.name.endswith(suffix)]
-        files = [path for path in files if path.name[len(prefix) : len(path.name) - len(suffix)].isdigit()]
-        return next((path for path in files if int(path.name[len(prefix) :][: -len(suffix)]) == take.frames[0]), None)
-    numbers = [_NUMBERED.match(path.name) for path in files]
-    return next(
-        (path for path, found in zip(files, numbers, strict=True) if found and int(found["number"]) == take.frames[0]),
-        None,
+        return None
+    named = re.compile(
+        re.escape(source.name[: pattern.start()]) + r"(?P<number>\d+)" + re.escape(source.name[pattern.end() :])
     )
+    files = _files(source.parent)
+    return _with_number(files, [named.fullmatch(path.name) for path in files], first)
 
 
 def add_background(camera: bpy.types.Object, path: Path, take: Take, timeline: Timeline, key: TakeKey) -> None:
@@ -67,13 +67,37 @@ def add_background(camera: bpy.types.Object, path: Path, take: Take, timeline: T
     background.display_depth = "BACK"
     background.frame_method = "FIT"
     data.show_background_images = True
-    first, last = int(take.frames[0]), int(take.frames[-1])
-    if image.source == "FILE" and last > first:
-        image.source = "SEQUENCE"
+    if image.source == "FILE":
+        _turn_upright(background, path, take)
+        if len(take.frames) > 1:
+            image.source = "SEQUENCE"
     if image.source in ("SEQUENCE", "MOVIE"):
+        first, last = int(take.frames[0]), int(take.frames[-1])
         user = background.image_user
         assert user is not None  # noqa: S101 - every background has one
         # Blender shows number (scene frame - frame_start + 1 + frame_offset); a movie's first frame has number 1.
         user.frame_start, user.frame_offset = timeline.first, first - 1
         user.frame_duration = last - first + 1
         user.use_auto_refresh = True
+
+
+def _turn_upright(background: bpy.types.CameraBackgroundImage, path: Path, take: Take) -> None:
+    orientation = orientation_of(path)
+    background.use_flip_x = orientation.flip_x
+    background.rotation = orientation.quarter_turns * math.pi / 2
+    if orientation.quarter_turns % 2:
+        # Blender fits the picture as stored into the frame, and turns it then.
+        background.scale = max(take.picture_size_px) / min(take.picture_size_px)
+
+
+def _with_number(files: list[Path], matches: list[re.Match[str] | None], number: int) -> Path | None:
+    found = (path for path, match in zip(files, matches, strict=True) if match and int(match["number"]) == number)
+    return next(found, None)
+
+
+def _files(folder: Path) -> list[Path]:
+    """Visible files by name, none where the folder cannot be read."""
+    try:
+        return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    except OSError:
+        return []

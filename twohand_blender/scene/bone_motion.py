@@ -22,11 +22,13 @@ class HandMotion:
     scene_frames : (F,) ascending frame numbers of the scene
     quat_wxyz : (F, 16, 4) local rotations of the hand model, joint 0 = the hand in camera axes
     translation_m : (F, 3) wrist joint in camera axes, metres
+    state : (F,) values of `gaps.FrameState`: measured, bridged or held
     """
 
     scene_frames: NDArray[np.int64]
     quat_wxyz: Array
     translation_m: Array
+    state: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

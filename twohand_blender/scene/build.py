@@ -15,6 +15,7 @@ from ...inference.contract import ErrorCode, HandsError, Take
 from ...inference.hands.joints import SIDES, Side
 from ...inference.hands.model import HandModel
 from ...inference.hands.skinning import shaped_rest
+from ...inference.motion.gaps import FilledMotion, fill_take
 from .action import assign_slot, new_action, write_hand_keys
 from .armature import build_armature, rest_axes, wrist_rest_m
 from .background import add_background, find_background
@@ -93,12 +94,24 @@ class BuiltHands:
 
 
 def build_take(
-    context: bpy.types.Context, take: Take, models: Mapping[Side, HandModel], options: BuildOptions | None = None
+    context: bpy.types.Context,
+    take: Take,
+    models: Mapping[Side, HandModel],
+    options: BuildOptions | None = None,
+    motion: FilledMotion | None = None,
 ) -> BuiltHands:
     """Build a take in the context's scene; what an earlier run made of the same take is replaced.
 
     Nothing of the user's is renamed or removed: parents, constraints and the like that pointed to an object of the
     earlier run point to its successor afterwards. When anything fails, the scene is left as it was.
+
+    Parameters
+    ----------
+    context : its scene is built into, its view layer used to make bones
+    take : what to build
+    models : the hand models that the take was made with
+    options : by default everything
+    motion : the take's motion, smoothed for example; by default as measured, with gaps filled
 
     Raises
     ------
@@ -111,18 +124,21 @@ def build_take(
     key = TakeKey(options.name or default_name(take), take.source)
     previous = own_objects(scene, key)
     had_collection = find_collection(scene, key) is not None
+    motion = motion or fill_take(take)
+    warnings += [sentence for sentence in motion.sentences() if len(take.frames) > 1]
     builder = _Builder(context, take, models, key, options)
     try:
-        builder.build()
+        builder.build(motion)
     except BaseException:
         remove_objects(builder.objects.values())
         raise
     collection = ensure_collection(scene, key)
-    for made in builder.objects.values():
-        collection.objects.link(made)
     if not had_collection or options.take_path is not None:
         collection[TAKE_PATH] = str(options.take_path or "")
     replace_objects(previous, builder.objects)
+    for made in builder.objects.values():
+        if not made.users_collection:
+            collection.objects.link(made)
     builder.restore_names()
     _take_over_settings(scene, take, builder, options)
     return _describe(scene, key, tuple(warnings + builder.warnings))
@@ -136,7 +152,13 @@ def built_hands(scene: bpy.types.Scene) -> list[BuiltHands]:
 def rekey(scene: bpy.types.Scene, built: BuiltHands, motions: Mapping[Side, HandMotion]) -> tuple[Side, ...]:
     """Write another motion (smoothed otherwise, say) into the curves of a result, and touch nothing else.
 
-    Returns the hands that were written: not those whose armature the user has removed or given another action.
+    Parameters
+    ----------
+    motions : from `take_motion.hand_motions`
+
+    Returns
+    -------
+    the hands that were written: not those whose armature the user has removed or given another action.
     """
     objects = own_objects(scene, built.key)
     return tuple(
@@ -193,11 +215,11 @@ class _Builder:
         self.warnings: list[str] = []
         self._names: list[tuple[bpy.types.ID, str]] = []
 
-    def build(self) -> None:
+    def build(self, motion: FilledMotion) -> None:
         self._build_camera()
         action = self._own(new_action(name := f"Hands {self._key.name}"), "action", name)
-        for side, motion in hand_motions(self._take, self.timeline).items():
-            self._build_hand(side, motion, action)
+        for side, hand_motion in hand_motions(motion, self.timeline).items():
+            self._build_hand(side, hand_motion, action)
 
     def restore_names(self) -> None:
         for block, name in self._names:
@@ -251,7 +273,7 @@ def _write_motion(armature: bpy.types.Object, side: Side, motion: HandMotion) ->
     if data is None or data.action is None or data.action_slot is None or mark_of(data.action) is None:
         return False
     channels = bone_channels(motion, rest_axes(armature, side), wrist_rest_m(armature, side))
-    write_hand_keys(data.action, data.action_slot, side, motion.scene_frames, channels)
+    write_hand_keys(data.action, data.action_slot, side, motion, channels)
     return True
 
 

@@ -44,10 +44,10 @@ def offsets_in_bone_axes(model: HandModel, rest_axes: ArrayLike) -> NDArray[np.f
     """
     # R = F B F^T with the bone's axes F in model axes: (R - I)[a,b] is the sum of F[a,r] (B - I)[r,c] F[b,c].
     in_model = (MODEL_TO_REST.T @ np.asarray(rest_axes, dtype=np.float64))[1:]
+    change = np.einsum("jar,jbc->jabrc", in_model, in_model).reshape(-1, 9, 9)
     vertices = len(model.v_template)
-    posedirs = model.posedirs.reshape(vertices, 3, JOINT_COUNT - 1, 3, 3)
-    in_bone = np.einsum("jbc,jabvk->jacvk", in_model, posedirs.transpose(2, 3, 4, 0, 1), optimize=True)
-    in_bone = np.einsum("jar,jacvk->jrcvk", in_model, in_bone, optimize=True)
+    posedirs = model.posedirs.reshape(vertices * 3, JOINT_COUNT - 1, 9).transpose(1, 0, 2)
+    in_bone = (posedirs @ change).reshape(-1, vertices, 3, 9).transpose(0, 3, 1, 2)
     return model_to_rest(in_bone.reshape(-1, vertices, 3))
 
 

@@ -80,7 +80,11 @@ def originals(blocks: Iterable[Block], key: TakeKey) -> dict[str, Block]:
 
 
 def replace_objects(previous: dict[str, bpy.types.Object], successors: dict[str, bpy.types.Object]) -> None:
-    """Let the successors take over from objects of an earlier run, and remove those with their data."""
+    """Let the successors take over from objects of an earlier run, and remove those with their data.
+
+    Successors must not lie in any collection yet: they take their predecessors' places in collections, also in those
+    that the user chose (linking one twice would leave it there twice).
+    """
     for role, old in previous.items():
         if role in successors:
             old.user_remap(successors[role])

@@ -1,24 +1,23 @@
-"""A take's measured frames to a motion without gaps, one for every hand that was seen."""
+"""The motion that is keyed: for every hand that was seen, a pose in every frame of the scene."""
 
 from __future__ import annotations
 
-import numpy as np
-
-from ...inference.contract import Take
 from ...inference.hands.joints import SIDES, Side
+from ...inference.motion.gaps import FilledMotion, FrameState
 from .bone_motion import HandMotion
 from .timeline import Timeline
 
 
-def hand_motions(take: Take, timeline: Timeline) -> dict[Side, HandMotion]:
-    """The motion to key for every hand that was seen at least once; unseen frames hold the last one seen."""
-    motions: dict[Side, HandMotion] = {}
-    for hand, side in enumerate(SIDES):
-        seen = np.flatnonzero(take.present[hand])
-        if len(seen):
-            last = np.maximum(np.searchsorted(seen, np.arange(len(take.frames)), side="right") - 1, 0)
-            source = seen[last]
-            motions[side] = HandMotion(
-                timeline.scene_frames, take.quat_wxyz[hand, source], take.translation_m[hand, source]
-            )
-    return motions
+def hand_motions(filled: FilledMotion, timeline: Timeline) -> dict[Side, HandMotion]:
+    """The motions of the hands that were seen at least once.
+
+    Parameters
+    ----------
+    filled : a pose for every frame, from `gaps.fill_take`; smoothed or not
+    timeline : of the same take
+    """
+    return {
+        side: HandMotion(timeline.scene_frames, filled.quat_wxyz[hand], filled.translation_m[hand], filled.state[hand])
+        for hand, side in enumerate(SIDES)
+        if not (filled.state[hand] == FrameState.ABSENT).all()
+    }
