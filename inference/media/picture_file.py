@@ -36,6 +36,7 @@ pixels, and decoding stays within a few hundred MB."""
 TRANSPARENT_GREY: Final = 128
 """What shows through transparent parts: neither black nor white makes an edge around every skin."""
 
+_STRIP_PX: Final = 2**21
 _READ_ERRORS: Final = (OSError, SyntaxError, ValueError, IndexError, EOFError, struct.error, zlib.error)
 _ORIENTATION_TAG: Final = 0x0112
 
@@ -81,20 +82,16 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     HandsError
         as `read_header`
     """
-    require("PIL")
-    from PIL import ImageOps
-
     with _opened(path) as image:
         _check_size(path, *image.size)
         factor = reduction_factor(*image.size)
+        wanted_width = -(-image.size[0] // factor)
         if factor > 1:
-            wanted = (-(-image.size[0] // factor), -(-image.size[1] // factor))
-            image.draft(None, wanted)  # JPEG decodes smaller at once; the other formats ignore it
-            rest = max(1, round(image.size[0] / wanted[0]))
-            upright = ImageOps.exif_transpose(image.reduce(rest) if rest > 1 else image)
-        else:
-            upright = ImageOps.exif_transpose(image)
-        return _to_rgb8(path, upright)
+            # JPEG decodes smaller at once; the other formats ignore this, and are shrunk afterwards.
+            image.draft(None, (wanted_width, -(-image.size[1] // factor)))
+        image.load()
+        orientation = image.getexif().get(_ORIENTATION_TAG, 1)  # asked now: loading turns TIFF upright
+        return _upright(_to_rgb(path, image, round(image.size[0] / wanted_width)), orientation)
 
 
 def reduction_factor(width: int, height: int) -> int:
@@ -184,22 +181,48 @@ def check_smallest_side(path: Path, width: int, height: int) -> None:
         )
 
 
-def _to_rgb8(path: Path, image: Image.Image) -> NDArray[np.uint8]:
-    if image.mode in ("I", "I;16", "I;16B", "I;16L", "I;16N"):
-        grey16 = np.asarray(image).astype(np.int64).clip(0, 65535)
-        grey = ((grey16 + 128) // 257).astype(np.uint8)  # 65535 = 255 * 257: linear, white stays white
-        return np.ascontiguousarray(np.broadcast_to(grey[..., None], (*grey.shape, 3)))
+def _to_rgb(path: Path, image: Image.Image, factor: int) -> NDArray[np.uint8]:
+    """Pixels as (H, W, 3), shrunk by `factor`; in strips, so that a huge picture is in memory once only."""
+    width, height = image.size
+    rgb = np.empty((-(-height // factor), -(-width // factor), 3), dtype=np.uint8)
+    rows = max(1, _STRIP_PX // (width * factor))
+    for row in range(0, len(rgb), rows):
+        strip = _strip_to_rgb(path, image.crop((0, row * factor, width, min((row + rows) * factor, height))))
+        rgb[row : row + rows] = np.asarray(strip.reduce(factor) if factor > 1 else strip)
+    return rgb
+
+
+def _strip_to_rgb(path: Path, image: Image.Image) -> Image.Image:
+    from PIL import Image as PillowImage
+
     if image.mode == "F":
         raise HandsError(
             ErrorCode.INPUT_UNREADABLE,
             f"'{path.name}' is a floating-point picture.",
             "Save it as 8-bit or 16-bit PNG, TIFF or JPEG.",
         )
+    if image.mode.startswith("I"):
+        levels = np.asarray(image)
+        levels = levels if levels.dtype == np.uint16 else levels.clip(0, 65535).astype(np.uint16)
+        # 65535 = 255 * 257: linear, white stays white.
+        return PillowImage.fromarray((levels // 257).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
-        from PIL import Image as PillowImage
-
         pixels = image.convert("RGBA")
-        backdrop = PillowImage.new("RGB", pixels.size, (TRANSPARENT_GREY,) * 3)
+        backdrop = PillowImage.new("RGB", image.size, (TRANSPARENT_GREY,) * 3)
         backdrop.paste(pixels, mask=pixels.getchannel("A"))
-        return np.array(backdrop, dtype=np.uint8)
-    return np.array(image if image.mode == "RGB" else image.convert("RGB"), dtype=np.uint8)
+        return backdrop
+    return image.convert("RGB")
+
+
+def _upright(stored: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Undo how the camera was held, as EXIF's Orientation tells."""
+    views = {
+        2: stored[:, ::-1],
+        3: stored[::-1, ::-1],
+        4: stored[::-1],
+        5: stored.swapaxes(0, 1),
+        6: stored[::-1].swapaxes(0, 1),
+        7: stored[::-1, ::-1].swapaxes(0, 1),
+        8: stored[:, ::-1].swapaxes(0, 1),
+    }
+    return np.ascontiguousarray(views.get(orientation, stored))

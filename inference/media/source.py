@@ -13,8 +13,9 @@ SourceKind = Literal["picture", "sequence", "movie"]
 
 SMALLEST_SIDE_PX = 32
 """Below this no finger is wider than a pixel."""
-LARGEST_PICTURE_PX = 2**28
-"""268 megapixels: above any phone's sensor (200), and what still decodes within 1.5 GB of memory."""
+LARGEST_PICTURE_PX = 210_000_000
+"""Above the largest phone sensors (200 megapixels); while it is decoded, at four bytes a pixel, the worker stays within
+1.5 GB."""
 
 
 @dataclass(frozen=True)

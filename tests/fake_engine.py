@@ -1,0 +1,91 @@
+"""An engine without nets: what it makes of a frame follows from the frame's brightness and from the frames before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.camera import Camera
+from inference.clip import Clip
+from inference.engines import HandInFrame
+from inference.hands.joints import Side
+from inference.hands.model import HandModel
+from inference.hands.rotations import rotvec_to_quat_wxyz
+from tests.stand_in_hand import mano_like
+
+Box = tuple[float, float, float, float]
+
+
+class FakeEngine:
+    """Sees a right hand in every frame but nearly black ones, a left hand in bright ones; white frames show nothing.
+
+    Attributes
+    ----------
+    runs : every clip that was started, in order
+    before_frame : called with the number of frames already made, before each frame
+    """
+
+    name = "fake"
+
+    def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
+        self.settings: Mapping[str, Any] = dict(settings or {})
+        self.models: Mapping[Side, HandModel] = {"right": mano_like("right"), "left": mano_like("left")}
+        self.runs: list[FakeRun] = []
+        self.before_frame: Callable[[int], None] = lambda _count: None
+
+    def start(self, camera: Camera, boxes: Mapping[Side, Box]) -> FakeRun:
+        self.runs.append(FakeRun(self, camera, boxes))
+        return self.runs[-1]
+
+
+class FakeRun:
+    """Keeps a running mean, so that a run that was resumed wrongly gives other numbers."""
+
+    def __init__(self, engine: FakeEngine, camera: Camera, boxes: Mapping[Side, Box]) -> None:
+        self.engine, self.camera, self.boxes = engine, camera, dict(boxes)
+        self.memory = 0.0
+        self.angle = 0.0
+        self.frames_made = 0
+
+    def reconstruct_frame(self, rgb: NDArray[np.uint8]) -> dict[Side, HandInFrame]:
+        self.engine.before_frame(self.frames_made)
+        self.frames_made += 1
+        level = float(rgb.mean())
+        self.memory = 0.7 * self.memory + 0.3 * level
+        self.angle = 0.5 * self.angle + 0.01 * level
+        hands: dict[Side, HandInFrame] = {}
+        if 10 < level < 250:
+            hands["right"] = self._hand(0.05)
+        if 120 < level < 250:
+            hands["left"] = self._hand(-0.05)
+        return hands
+
+    def state(self) -> dict[str, Any]:
+        return {"memory": self.memory}
+
+    def resume(self, last_hands: Mapping[Side, HandInFrame], state: Mapping[str, Any]) -> None:
+        self.memory = state["memory"]
+        if "right" in last_hands:
+            self.angle = 2 * float(np.arctan2(last_hands["right"].quat_wxyz[0, 1], last_hands["right"].quat_wxyz[0, 0]))
+
+    def refine(self, clip: Clip) -> Clip:
+        betas = np.where(clip.present[..., None], clip.betas[clip.present].mean(axis=0), 0.0)
+        return replace(clip, betas=betas)
+
+    def _hand(self, x_m: float) -> HandInFrame:
+        joints_m = np.tile([x_m, 0.0, 0.5], (21, 1)) + 0.001 * np.arange(21)[:, None]
+        rotvec = np.zeros((16, 3))
+        rotvec[:, 0] = self.angle
+        return HandInFrame(
+            confidence=0.8,
+            quat_wxyz=rotvec_to_quat_wxyz(rotvec),
+            translation_m=np.array([x_m, 0.0, 0.5 + 1e-4 * self.memory]),
+            betas=np.full(10, 1e-3 * self.memory),
+            joints_px=self.camera.project(joints_m),
+            joints_px_confidence=np.full(21, 0.9),
+            joints_m=joints_m,
+        )
