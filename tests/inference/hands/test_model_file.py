@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from inference.hands.joints import SIDES, Side
 from inference.hands.model import HandModel, HandModelError, parents_array
+from inference.hands.rotations import rotvec_to_matrix
 from tests.stand_in_hand import mano_like, small_hand
 
 FLOATS = (
@@ -134,6 +135,12 @@ def test_a_mirrored_corner_keeps_its_texture_coordinate() -> None:
         uv_of_right = dict(zip(corners[0].tolist(), right.uv[polygon].tolist(), strict=True))
         uv_of_left = dict(zip(corners[1].tolist(), left.uv[polygon].tolist(), strict=True))
         assert uv_of_right == uv_of_left
+
+
+def test_the_mirrored_mean_pose_turns_every_joint_as_in_a_mirror() -> None:
+    right, flip = small_hand("right"), np.diag(MIRROR)
+    turns = rotvec_to_matrix(right.pose_mean_rotvec)
+    np.testing.assert_allclose(rotvec_to_matrix(right.mirrored().pose_mean_rotvec), flip @ turns @ flip, atol=1e-15)
 
 
 @pytest.mark.parametrize("model", [mano_like("left"), small_hand("right")], ids=["triangles", "quads"])
