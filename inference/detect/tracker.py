@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import asdict, dataclass
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -117,6 +117,27 @@ class HandTracker:
             region = Region.from_joints(joints)
             if region.usable:
                 self._tracks[side] = _Track(region, votes=_VOTES_KEPT / 2 * (1 if side == "right" else -1))
+
+    def state(self) -> dict[str, Any]:
+        """All that the next frames depend on, as JSON values, for `restore`."""
+        return {
+            "frames_to_search": self._frames_to_search,
+            "searches": self._searches,
+            "tracks": {
+                side: {"region": asdict(track.region), "votes": track.votes, "pinned": track.pinned}
+                for side, track in self._tracks.items()
+            },
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on exactly where another tracker was when it gave this `state`."""
+        self._frames_to_search, self._searches = int(state["frames_to_search"]), int(state["searches"])
+        self._tracks = {}
+        for name, track in state["tracks"].items():  # in their order: it is the order in which the net reads them
+            side: Side = "right" if name == "right" else "left"
+            x, y = track["region"]["center_px"]
+            region = Region((x, y), track["region"]["side_px"], track["region"]["angle_rad"])
+            self._tracks[side] = _Track(region, float(track["votes"]), bool(track["pinned"]))
 
     def feedback(self, side: Side, joints_px: ArrayLike) -> None:
         """Look for a hand in the next frame where its fitted model lies, points (21, 2), rather than at the net's."""

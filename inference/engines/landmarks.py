@@ -72,12 +72,12 @@ class LandmarksRun:
 
     def state(self) -> dict[str, Any]:
         """See `EngineRun.state`."""
-        return {}
+        return {"tracker": self._tracker.state()}
 
     def resume(self, last_hands: Mapping[Side, HandInFrame], state: Mapping[str, Any]) -> None:
         """See `EngineRun.resume`."""
-        camera = self._fitter.camera
-        self._tracker.resume({side: camera.project(hand.joints_m) for side, hand in last_hands.items()})
+        self._tracker.restore(state["tracker"])
+        self._boxes = {}
         self._previous = {
             side: FittedHand(side, hand.quat_wxyz, hand.translation_m, hand.betas, hand.joints_m, 0.0, 0.0)
             for side, hand in last_hands.items()
