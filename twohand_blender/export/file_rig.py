@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...inference.hands.joints import Side
 from ...inference.hands.rotations import align_quat_signs, matrix_to_quat_wxyz
-from ..scene.action import channelbag_of, new_action, write_curve
+from ..scene.action import channelbag_of, new_action
 from ..scene.names import armature_name, mesh_name
 from .bone_names import BoneNaming, renaming
 from .shapes import FileShapes
@@ -165,7 +165,7 @@ def _write_transform_keys(
     }
     for name, values in tracks.items():
         for index in range(values.shape[1]):
-            write_curve(bag.fcurves.new(prefix + name, index=index), frames, values[:, index])
+            _write_curve(bag.fcurves.new(prefix + name, index=index), frames, values[:, index])
 
 
 def _write_shape_keys(
@@ -178,4 +178,10 @@ def _write_shape_keys(
     _use(keys, action, slot)
     bag = channelbag_of(action, slot)
     for key in shapes.keys:
-        write_curve(bag.fcurves.new(f'key_blocks["{key.name}"].value', index=0), frames, key.values)
+        _write_curve(bag.fcurves.new(f'key_blocks["{key.name}"].value', index=0), frames, key.values)
+
+
+def _write_curve(curve: bpy.types.FCurve, frames: NDArray[np.int64], values: Array) -> None:
+    curve.keyframe_points.add(len(frames))
+    curve.keyframe_points.foreach_set("co", np.stack([frames, values], axis=1).astype(np.float32).ravel())
+    curve.update()
