@@ -27,7 +27,7 @@ from .editing import scene_of
 from .hand_mesh import LARGEST_SHAPE_VALUE, build_mesh
 from .material import Tint, build_material
 from .names import CAMERA_NAME, SIDE_SUFFIX, armature_name, mesh_name
-from .ownership import Block, TakeKey, mark_of, put_mark, remove_objects, replace_objects, restore_name
+from .ownership import Block, TakeKey, mark_of, put_mark, remove_blocks, replace_objects, restore_name
 from .take_motion import hand_motions
 from .timeline import set_frame_range, set_frame_rate, timeline_of
 
@@ -79,7 +79,7 @@ class BuiltHands:
     collection, camera, action : names; the action is empty where the user has removed it
     armatures, meshes : object names of the hands that were seen
     first_frame, last_frame : of the take, in the scene
-    warnings : sentences for the user
+    warnings : sentences for the user (frames without a hand are told by `FilledMotion.sentences`)
     """
 
     key: TakeKey
@@ -125,12 +125,11 @@ def build_take(
     previous = own_objects(scene, key)
     had_collection = find_collection(scene, key) is not None
     motion = motion or fill_take(take)
-    warnings += [sentence for sentence in motion.sentences() if len(take.frames) > 1]
     builder = _Builder(context, take, models, key, options)
     try:
         builder.build(motion)
     except BaseException:
-        remove_objects(builder.objects.values())
+        remove_blocks(builder.blocks)
         raise
     collection = ensure_collection(scene, key)
     if not had_collection or options.take_path is not None:
@@ -224,6 +223,11 @@ class _Builder:
     def restore_names(self) -> None:
         for block, name in self._names:
             restore_name(block, name)
+
+    @property
+    def blocks(self) -> list[bpy.types.ID]:
+        """What exists so far."""
+        return [block for block, _name in self._names]
 
     def _build_camera(self) -> None:
         camera = self._add(CAMERA_ROLE, build_camera(self._take), CAMERA_NAME)

@@ -8,7 +8,7 @@ from typing import Final
 import bpy
 
 from .names import collection_name
-from .ownership import TakeKey, mark_of, originals, put_mark, remove_objects
+from .ownership import TakeKey, mark_of, originals, put_mark, remove_blocks
 
 COLLECTION_ROLE: Final = "collection"
 TAKE_PATH: Final = "twohand_take_path"
@@ -51,7 +51,7 @@ def take_path_of(collection: bpy.types.Collection) -> Path | None:
 
 def remove_build(scene: bpy.types.Scene, key: TakeKey) -> None:
     """Remove everything that was built from a take; a collection that holds things of the user's stays."""
-    remove_objects(own_objects(scene, key).values())
+    remove_blocks(own_objects(scene, key).values())
     collection = find_collection(scene, key)
     if collection is not None and not collection.all_objects and not collection.children:
         bpy.data.collections.remove(collection)

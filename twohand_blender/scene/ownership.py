@@ -88,12 +88,12 @@ def replace_objects(previous: dict[str, bpy.types.Object], successors: dict[str,
     for role, old in previous.items():
         if role in successors:
             old.user_remap(successors[role])
-    remove_objects(previous.values())
+    remove_blocks(previous.values())
 
 
-def remove_objects(objects: Iterable[bpy.types.Object]) -> None:
-    """Remove objects of ours and the marked data that nothing else uses; the user's data on them is kept."""
-    doomed: set[bpy.types.ID] = set(objects)
+def remove_blocks(blocks: Iterable[bpy.types.ID]) -> None:
+    """Remove blocks of ours and the marked data that nothing else uses; the user's data on them is kept."""
+    doomed = set(blocks)
     users_of = bpy.data.user_map()
     changed = True
     while changed:
