@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import cv2
@@ -47,6 +48,23 @@ def save_movie(path: Path, frame_count: int = 12, size: tuple[int, int] = (96, 6
     for index in range(frame_count):
         writer.write(np.full((size[1], size[0], 3), movie_level(index), dtype=np.uint8))
     writer.release()
+    return path
+
+
+def save_turned_movie(path: Path) -> Path:
+    """`quadrants` as a phone held upright stores it: turned to the left, with a note to turn it to the right (MP4)."""
+    stored = cv2.cvtColor(np.ascontiguousarray(np.rot90(quadrants())), cv2.COLOR_RGB2BGR)
+    height, width = stored.shape[:2]
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 24.0, (width, height))
+    for _ in range(3):
+        writer.write(stored)
+    writer.release()
+    content = bytearray(path.read_bytes())
+    matrix = content.index(b"tkhd") + 44  # after version and flags, times, track, duration, layer, group, volume
+    assert content[matrix : matrix + 4] == struct.pack(">I", 0x10000)
+    quarter_turn = (0, 0x10000, 0, -0x10000, 0, 0, height << 16, 0, 0x40000000)
+    content[matrix : matrix + 36] = struct.pack(">9i", *quarter_turn)
+    path.write_bytes(content)
     return path
 
 

@@ -95,7 +95,8 @@ def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     import cv2
 
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)  # turns the frames upright by itself
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # upright, as the file's rotation says
     try:
         if not capture.isOpened():
             raise HandsError(

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from ..contract import ErrorCode, HandsError, warning_record
 from .picture_file import PictureHeader, read_header, read_picture
-from .sequence_files import SequenceFiles
+from .sequence_files import WIDEST_SPAN, SequenceFiles
 from .source import Frame, FrameSelection, SourceInfo
 from .source_hash import picture_hash, sequence_hash
-
-_WIDEST_SPAN: Final = 10
-"""Numbers spread wider than this many times the files (dates, serial numbers) are labels, not positions in time."""
 
 
 class PictureSource:
@@ -126,7 +123,7 @@ class SequenceSource:
                 )
             )
         everything = range(present[0], present[-1] + 1)
-        if len(everything) == len(present) or len(everything) > _WIDEST_SPAN * len(present):
+        if len(everything) == len(present) or len(everything) > WIDEST_SPAN * len(present):
             return present, warnings
         holes = [number for number in everything if number not in self._files]
         warnings.append(

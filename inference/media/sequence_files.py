@@ -10,6 +10,8 @@ from typing import Final
 from ..contract import ErrorCode, HandsError
 from .picture_file import PICTURE_SUFFIXES
 
+WIDEST_SPAN: Final = 10
+"""Numbers spread wider than this many times the files (dates, serial numbers) are labels, not positions in time."""
 _HASHES: Final = re.compile(r"#+(?!.*#)")
 _PRINTF: Final = re.compile(r"%0?(\d*)d")
 _NUMBERED: Final = re.compile(r"^(?P<prefix>.*?)(?P<number>\d+)(?P<suffix>\.[^.]+)$")
@@ -95,7 +97,8 @@ def files_of_folder(path: Path) -> SequenceFiles:
     names = {(match["prefix"], match["suffix"].lower()) if match else None for match in matches}
     if len(pictures) > 1 and len(names) == 1 and None not in names:
         numbered = {int(match["number"]): file for match, file in zip(matches, pictures, strict=True) if match}
-        if len(numbered) == len(pictures):
+        span = max(numbered) - min(numbered) + 1
+        if len(numbered) == len(pictures) and span <= WIDEST_SPAN * len(pictures):
             return SequenceFiles(dict(sorted(numbered.items())))
     ordered = sorted(pictures, key=lambda file: _natural_key(file.name))
     return SequenceFiles(dict(enumerate(ordered, start=1)), mixed_names=len(pictures) > 1)
