@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scene_access import current_scene, pixels_of, view_layer
 from take_factory import make_take, open_models
 from twohand_extension.inference.contract import Take
-from twohand_extension.twohand_blender.scene import background, build, orientation
+from twohand_extension.twohand_blender.scene import background, build, collection, orientation
 
 GREEN, BLUE, RED, WHITE = (0, 255, 0), (0, 0, 255), (255, 0, 0), (255, 255, 255)
 
@@ -290,6 +290,7 @@ def test_the_picture_and_the_hands_share_one_camera(view_file: None, tmp_path: P
     hands = pixels_of(bpy.data.images.load(scene.render.filepath))[..., 3] > 0.5
     picture = np.where(hands[..., None], RED, GREEN).astype(np.uint8)
     write_png(tmp_path / "picture.png", picture)
+    collection.remove_build(scene, built.key)
     built = build.build_take(bpy.context, replace(take, source=str(tmp_path / "picture.png")), open_models())
     for name in built.armatures.values():
         bpy.data.objects[name].hide_viewport = True
