@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -64,8 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     with cancel_on_signals() as cancelled, open_output(arguments.records) as output:
         if arguments.records:
             end_with_parent(cancelled)
-        engine = load_engine(arguments)
-        outcome = reconstruct(arguments, engine, output, cancelled)
+        outcome = reconstruct(arguments, lambda: load_engine(arguments), output, cancelled)
         return finish(outcome, output)
 
 
@@ -81,8 +81,10 @@ def load_engine(arguments: argparse.Namespace) -> Engine:
     )
 
 
-def reconstruct(arguments: argparse.Namespace, engine: Engine, output: Output, cancelled: threading.Event) -> Outcome:
-    """Run the pipeline on the arguments' input."""
+def reconstruct(
+    arguments: argparse.Namespace, make_engine: Callable[[], Engine], output: Output, cancelled: threading.Event
+) -> Outcome:
+    """Run the pipeline on the arguments' input; the engine is made once the input has been found readable."""
     from .. import pipeline
     from ..media import open_source
 
@@ -91,7 +93,9 @@ def reconstruct(arguments: argparse.Namespace, engine: Engine, output: Output, c
     source = open_source(arguments.input.absolute(), as_sequence=arguments.sequence, fps=arguments.fps)
     if isinstance(output, PersonOutput) and take_path.exists():
         output.line(f"Note: {take_path} is there already; it is replaced when this is done.")
-    return pipeline.reconstruct(source, take_path, engine=engine, options=options, report=output, cancelled=cancelled)
+    return pipeline.reconstruct(
+        source, take_path, engine=make_engine(), options=options, report=output, cancelled=cancelled
+    )
 
 
 def finish(outcome: Outcome, output: Output) -> int:

@@ -127,11 +127,15 @@ class _Server:
                 'Send {"request": "reconstruct", "input": PATH, ...}, {"request": "cancel"} or {"request": "quit"}.',
             )
         arguments = request_arguments(request)
+        output = _TaggedOutput(self._output, request)
+        finish(reconstruct(arguments, lambda: self._engine(arguments), output, self._cancelled), output)
+
+    def _engine(self, arguments: argparse.Namespace) -> Engine:
+        """The engine that the arguments name, loaded at most once."""
         key = (arguments.engine, str(arguments.weights), arguments.threads)
         if key not in self._engines:
             self._engines[key] = load_engine(arguments)
-        output = _TaggedOutput(self._output, request)
-        finish(reconstruct(arguments, self._engines[key], output, self._cancelled), output)
+        return self._engines[key]
 
     def _fail(self, request: object, error: HandsError) -> None:
         _TaggedOutput(self._output, request)(error_record(error))

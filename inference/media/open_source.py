@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..contract import ErrorCode, HandsError
 from .movie_source import MovieSource
-from .picture_file import NotAPictureError
+from .picture_file import PICTURE_SUFFIXES, NotAPictureError
 from .picture_source import PictureSource, SequenceSource
 from .sequence_files import files_of_folder, files_of_pattern, is_pattern, pattern_of
 from .source import Source
@@ -39,5 +39,12 @@ def open_source(path: Path, *, as_sequence: bool = False, fps: float = 0.0) -> S
         )
     try:
         return PictureSource(path)
-    except NotAPictureError:
+    except NotAPictureError as error:
+        not_a_picture = error
+    try:
         return MovieSource(path)
+    except HandsError:
+        # What is wrong is told in the words of what the file claims to be.
+        if path.suffix.lower() in PICTURE_SUFFIXES:
+            raise not_a_picture from None
+        raise
