@@ -30,6 +30,7 @@ _QUEUE_LIMIT: Final = 4096
 _LOG_LINES: Final = 400
 _LOG_LINE_LENGTH: Final = 2000
 _WARNING_LIMIT: Final = 10_000
+_STAGE_NAMES: Final = {"track": "Reconstructing", "refine": "Refining", "preview": "Drawing"}
 _MISSING_MODULE: Final = re.compile(r"No module named '?([\w.]+)'?")
 
 
@@ -58,8 +59,8 @@ class Progress:
         return min(max(self.done / self.total, 0.0), 1.0) if self.total else 0.0
 
     def text(self) -> str:
-        """What a progress bar says, for example ``Hands 12 of 300, 0:41 left``."""
-        text = self.stage[:1].upper() + self.stage[1:]
+        """What a progress bar says, for example ``Reconstructing 12 of 300, 0:41 left``."""
+        text = _STAGE_NAMES.get(self.stage, self.stage[:1].upper() + self.stage[1:])
         text += f" {self.done} of {self.total}" if self.total else f" {self.done}" if self.done else ""
         if self.eta_s is not None:
             minutes, seconds = divmod(round(max(self.eta_s, 0.0)), 60)
