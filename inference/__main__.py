@@ -11,9 +11,22 @@ os.environ.setdefault("MKL_NUM_THREADS", "1")
 os.environ.setdefault("VECLIB_MAXIMUM_THREADS", "1")
 
 import argparse
+import json
 import logging
 import sys
 from collections.abc import Sequence
+
+try:
+    import numpy as _numpy  # noqa: F401  # everything below needs it
+except ImportError as _error:
+    _message = f"The Python package 'numpy' cannot be loaded ({_error}); it is needed for every computation."
+    _hint = f"Install it with `{sys.executable} -m pip install numpy`."
+    if "--records" in sys.argv or "serve" in sys.argv:
+        sys.stdout.write(
+            json.dumps({"record": "error", "code": "runtime_missing", "message": _message, "hint": _hint}) + "\n"
+        )
+    sys.stderr.write(f"Error: {_message} {_hint}\n")
+    sys.exit(7)
 
 from . import __version__
 from .commands import benchmark, doctor, preview, reconstruct, serve
