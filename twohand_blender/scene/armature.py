@@ -15,8 +15,8 @@ from .axes import model_to_rest
 from .editing import edit_bones_of
 from .names import armature_name, bone_names
 
-_PALETTE: Final = {"thumb": 1, "index": 9, "middle": 3, "ring": 4, "pinky": 6}
-"""Blender's bone colour sets: one a finger, so that fingers are told apart at a glance."""
+_PALETTES: Final = {"wrist": 2, "thumb": 1, "index": 9, "middle": 3, "ring": 4, "pinky": 6}
+"""Blender's bone colour sets by joint name without its number: fingers are told apart at a glance."""
 
 
 def build_armature(context: bpy.types.Context, side: Side, rest_points_m: ArrayLike) -> bpy.types.Object:
@@ -48,7 +48,7 @@ def build_armature(context: bpy.types.Context, side: Side, rest_points_m: ArrayL
                 bone.use_connect = parent != 0
     armature_object.show_in_front = True
     for joint, bone in enumerate(rest_bones(armature_object, side)):
-        bone.color.palette = f"THEME{_PALETTE.get(JOINT_NAMES[joint][:-1], 2):02d}"  # type: ignore[assignment]  # a literal of 20 names
+        bone.color.palette = f"THEME{_PALETTES[JOINT_NAMES[joint].rstrip('123')]:02d}"  # type: ignore[assignment]  # a literal of 20 names
     for joint, pose_bone in enumerate(pose_bones(armature_object, side)):
         pose_bone.rotation_mode = "QUATERNION"
         pose_bone.lock_location = (joint > 0,) * 3

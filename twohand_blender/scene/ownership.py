@@ -85,15 +85,30 @@ def replace_objects(previous: dict[str, bpy.types.Object], successors: dict[str,
     Successors must not lie in any collection yet: they take their predecessors' places in collections, also in those
     that the user chose (linking one twice would leave it there twice).
     """
+    ours = set(previous.values())
+    for role, old in previous.items():
+        if role in successors:
+            _take_place(old, successors[role], ours)
     for role, old in previous.items():
         if role in successors:
             old.user_remap(successors[role])
-    remove_blocks(previous.values())
+    remove_blocks(ours)
+
+
+def _take_place(old: bpy.types.Object, new: bpy.types.Object, ours: set[bpy.types.Object]) -> None:
+    """Stand where the user has put the old one: moved, or attached to something of the user's."""
+    new.rotation_mode = old.rotation_mode
+    new.matrix_basis = old.matrix_basis
+    if old.parent is not None and old.parent not in ours:
+        new.parent, new.parent_type, new.parent_bone = old.parent, old.parent_type, old.parent_bone
+        new.matrix_parent_inverse = old.matrix_parent_inverse
 
 
 def remove_blocks(blocks: Iterable[bpy.types.ID]) -> None:
     """Remove blocks of ours and the marked data that nothing else uses; the user's data on them is kept."""
     doomed = set(blocks)
+    if not doomed:
+        return
     users_of = bpy.data.user_map()
     changed = True
     while changed:

@@ -88,6 +88,26 @@ def test_what_the_user_attached_follows_to_the_successor(empty_file: None) -> No
     assert (follower.evaluated_get(bpy.context.evaluated_depsgraph_get()).matrix_world.translation - hand).length < 1e-6
 
 
+def test_a_result_stays_where_the_user_has_put_it(empty_file: None) -> None:
+    first = build.build_take(bpy.context, make_take(3), open_models())
+    handle = add_object("Handle")
+    handle.location = (0, 2, 0)
+    camera = bpy.data.objects[first.camera]
+    camera.parent = handle
+    armature = bpy.data.objects[first.armatures["right"]]
+    armature.rotation_mode, armature.rotation_axis_angle = "AXIS_ANGLE", (0.7, 0, 0, 1)
+    armature.location = (1, 0, 0.5)
+    view_layer().update()
+    places = [camera.matrix_world.copy(), armature.matrix_world.copy()]
+    again = build.build_take(bpy.context, make_take(3, seed=1), open_models())
+    view_layer().update()
+    for name, place in zip((again.camera, again.armatures["right"]), places, strict=True):
+        matrix = bpy.data.objects[name].matrix_world
+        assert max(abs(matrix[i][j] - place[i][j]) for i in range(4) for j in range(4)) < 1e-6
+    assert bpy.data.objects[again.camera].parent == handle
+    assert bpy.data.objects[again.meshes["right"]].parent == bpy.data.objects[again.armatures["right"]]
+
+
 def test_a_copy_that_the_user_made_stays(empty_file: None) -> None:
     first = build.build_take(bpy.context, make_take(3), open_models())
     source = bpy.data.objects[first.meshes["right"]]
