@@ -31,6 +31,7 @@ def _extension() -> ModuleType:
 
 _extension()
 job_module = importlib.import_module("twohand_extension.twohand_blender.job")
+worker_process = importlib.import_module("twohand_extension.twohand_blender.worker_process")
 contract = importlib.import_module("twohand_extension.inference.contract")
 Job, JobState, Patience = job_module.Job, job_module.JobState, job_module.Patience
 ErrorCode = contract.ErrorCode
@@ -53,7 +54,7 @@ def fake(tmp_path: Path) -> Iterator[Callable[..., object]]:
         folder = tmp_path / "Erweiterung mit Leerzeichen 手"
         (folder / "inference").mkdir(parents=True, exist_ok=True)
         (folder / "inference" / "__main__.py").write_text(PREAMBLE + textwrap.dedent(script), encoding="utf-8")
-        command = job_module.worker_command(Path(sys.executable), arguments)
+        command = worker_process.worker_command(Path(sys.executable), arguments)
         jobs.append(Job(command, folder, Patience(**patience)))
         return jobs[-1]
 
@@ -268,7 +269,7 @@ def test_a_worker_that_hangs_after_its_result_still_counts(fake):
 
 
 def test_an_interpreter_that_is_not_there(tmp_path):
-    job = Job(job_module.worker_command(tmp_path / "no python", ["doctor"]), tmp_path)
+    job = Job(worker_process.worker_command(tmp_path / "no python", ["doctor"]), tmp_path)
     with pytest.raises(contract.HandsError) as caught:
         job.start()
     assert caught.value.code is ErrorCode.RUNTIME_MISSING
@@ -315,6 +316,6 @@ def test_waiting_blocks_until_the_end(fake):
 
 def test_the_environment_misleads_no_other_python():
     base = {"PATH": "/bin", "PYTHONHOME": "/blender", "pythonpath": "/x", "VIRTUAL_ENV": "/v", "LANG": "C"}
-    kept = job_module.worker_environment(base)
+    kept = worker_process.worker_environment(base)
     assert kept == {"PATH": "/bin", "LANG": "C", "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
     assert base["PYTHONHOME"] == "/blender"

@@ -54,11 +54,11 @@ def test_registering_twice_leaves_nothing_behind(empty_file: None) -> None:
 def test_unregistering_ends_the_worker_and_the_timer(
     empty_file: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from twohand_extension.twohand_blender import job
+    from twohand_extension.twohand_blender import job, worker_process
 
     script_worker(tmp_path, monkeypatch, "time.sleep(60)")
     with registered():
-        started = job.Job(job.worker_command(Path(sys.executable), ["--out", "x"]), tmp_path)
+        started = job.Job(worker_process.worker_command(Path(sys.executable), ["--out", "x"]), tmp_path)
         running.RUNNING.start(started, "Scene", lambda: None)
         process_id = started.process_id
         assert process_id is not None

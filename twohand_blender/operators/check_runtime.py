@@ -10,9 +10,9 @@ from typing import Any, Final, cast
 import bpy
 
 from ...inference.contract import ErrorCode, HandsError
-from ..job import start_process, worker_command
 from ..locations import EXTENSION_FOLDER, worker_python
 from ..preferences import preferences_of, python_path_of
+from ..worker_process import start_process, worker_command
 from .messages import errors_reported
 
 _LONGEST_CHECK_S: Final = 120.0

@@ -9,11 +9,12 @@ import bpy
 from bpy.props import StringProperty
 
 from ...inference.contract import ErrorCode, HandsError
-from ..job import Job, JobState, worker_command
+from ..job import Job, JobState
 from ..locations import EXTENSION_FOLDER, EXTENSION_PACKAGE, default_take_path, worker_python
 from ..preferences import python_path_of
 from ..properties import TWOHAND_PG_settings, settings_of
 from ..scene.editing import scene_of
+from ..worker_process import worker_command
 from .import_take import import_refusal, import_take
 from .messages import errors_reported
 from .running import RUNNING
