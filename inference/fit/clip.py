@@ -22,7 +22,7 @@ _SHAPE_FRAMES: Final = 64
 """Frames, spread over the clip, that the shape is estimated from."""
 _INDEPENDENT_FRAMES: Final = 8.0
 """The nets err alike in neighbouring frames: however many are used, they count as this many."""
-_ANCHOR_SPREAD_RAD: Final = 0.15
+_ANCHOR_SPREAD_RAD: Final = 0.1
 _SHAPE_ITERATIONS, _REFIT_ITERATIONS = 15, 4
 _ABSENT_DEPTH_M: Final = 0.5
 
@@ -65,7 +65,8 @@ def refine(skeletons: Skeletons, camera: Camera, weights: Weights, frames: ClipF
         part = seen[first : first + _CHUNK_FRAMES]
         chunk = frames.take(part)
         objective, state = _problem(skeletons, camera, weights, chunk, shape)
-        state, _ = solve(objective, state, "fixed", _REFIT_ITERATIONS)
+        # As many steps for every frame, so that a frame's pose does not depend on what else is in its chunk.
+        state, _ = solve(objective, state, "fixed", _REFIT_ITERATIONS, tolerance=0.0)
         present = chunk.present[..., None]
         quat[:, part] = np.where(present[..., None], np.swapaxes(skeletons.quat_wxyz(state), 0, 1), quat[:, part])
         translation[:, part] = np.where(present, np.swapaxes(state.translation_m, 0, 1), 0.0)

@@ -242,7 +242,7 @@ _TRACKING_TOLERANCE: Final = 1e-2
 _FORGIVING: Final = 3.0
 _FORGIVING_ITERATIONS: Final = 8
 _START_ITERATIONS: Final = 10
-_FINAL_ITERATIONS: Final = 12
+_FINAL_ITERATIONS: Final = 20
 _SHAPE_MEMORY: Final = 10.0
 """How strongly the shape of the frame before counts, in units of the shape prior."""
 _CLEARLY_BETTER: Final = 0.7

@@ -58,7 +58,7 @@ class HandState:
 
 @dataclass(frozen=True)
 class Posed:
-    """Points of posed hands in chain order, and their derivatives."""
+    """Observed points of posed hands in chain order, and their derivatives."""
 
     points_m: Array  # (N, H, 21, 3) camera axes
     by_pose: Array  # (N, H, 21, 3, P) by the P pose parameters
@@ -68,33 +68,25 @@ class Posed:
 class Skeletons:
     """The joints and fingertips of H hand models, ready to be posed together.
 
-    A fingertip is carried rigidly by the last joint (pose correctives move it by a fraction of a millimetre).
+    A fingertip is carried rigidly by the last joint (pose correctives move it by less than 0.1 mm).
+
+    Parameters
+    ----------
+    models : the hands
+    offsets_m : (21, 3) where the 21 observed points lie in the anatomical frames of the joints that carry them, away
+        from the model's own joints and tips; for the right hand (`landmark_offsets`). None: they are the same.
     """
 
-    def __init__(self, models: Sequence[HandModel]) -> None:
-        tips = [model.tip_vertices for model in models]
-        rest = np.stack(
-            [
-                np.concatenate([m.joint_template, m.v_template[t]])[CHAIN_ORDER]
-                for m, t in zip(models, tips, strict=True)
-            ]
-        )
-        by_shape = np.stack(
-            [
-                np.concatenate([m.joint_shapedirs, m.shapedirs[t]])[CHAIN_ORDER]
-                for m, t in zip(models, tips, strict=True)
-            ]
-        )
+    def __init__(self, models: Sequence[HandModel], offsets_m: Array | None = None) -> None:
+        in_order = [np.concatenate([m.joint_template, m.v_template[m.tip_vertices]]) for m in models]
+        by_shape = np.stack([np.concatenate([m.joint_shapedirs, m.shapedirs[m.tip_vertices]]) for m in models])
+        frames = np.stack([joint_frames(p, m.side) * SIDE_SIGNS[m.side] for m, p in zip(models, in_order, strict=True)])
+        rest, by_shape = np.stack(in_order)[:, CHAIN_ORDER], by_shape[:, CHAIN_ORDER]
         self.shape_count = by_shape.shape[-1]
-        self.rest_m = rest
         bones, bones_by_shape = rest[:, 1:] - rest[:, BONE_PARENTS], by_shape[:, 1:] - by_shape[:, BONE_PARENTS]
         self.bones_m: Array = bones.reshape(-1, FINGER_COUNT, 4, 3)
         self.bones_by_shape: Array = bones_by_shape.reshape(-1, FINGER_COUNT, 4, 3, self.shape_count)
-        frames = [
-            joint_frames(points[POINT_ORDER], m.side) * SIDE_SIGNS[m.side]
-            for m, points in zip(models, rest, strict=True)
-        ]
-        self.frames: Array = np.stack(frames)[:, 1:].reshape(-1, FINGER_COUNT, 3, 3, 3)
+        self.frames: Array = frames[:, 1:].reshape(-1, FINGER_COUNT, 3, 3, 3)
         transposed = np.swapaxes(self.frames, -1, -2)
         # Inside a finger everything is told in the frame of the joint that carries it, so that a joint's turn is one
         # product: `_next_frames` leads from a joint's frame to the next one's, bones are seen from their own joint.
@@ -104,6 +96,10 @@ class Skeletons:
         )
         self._framed_bones: Array = (in_frame @ self.bones_m[..., None])[..., 0]
         self._framed_bones_by_shape: Array = in_frame @ self.bones_by_shape
+        self.vector_signs: Array = np.array([1.0 if model.side == "right" else -1.0 for model in models])
+        """(H,) multiply vectors seen from the joints' frames by these to get what they would be on a right hand: a
+        mirror image in frames whose second and third axes are turned round is the negative."""
+        self._set_offsets(rest, frames, np.zeros((POINT_COUNT, 3)) if offsets_m is None else offsets_m)
         limits = limit_table()
         free = limits[..., 1] > limits[..., 0]
         self.free_finger, self.free_axis = np.nonzero(free.reshape(FINGER_COUNT, 9))
@@ -111,6 +107,15 @@ class Skeletons:
         self.limits = limits[free]
         """(A, 4) low, high, relaxed and spread of the A finger angles that are free, radians."""
         self.parameter_count = WRIST_PARAMETERS + len(self.free_finger)
+
+    def _set_offsets(self, rest_m: Array, frames: Array, offsets_m: Array) -> None:
+        chain = self.vector_signs[:, None, None] * offsets_m[CHAIN_ORDER]
+        carriers = np.array([*range(JOINT_COUNT), *TIP_PARENTS])[CHAIN_ORDER]
+        self._has_offsets = bool(np.any(offsets_m))
+        self._wrist_offset_m: Array = (frames[:, 0] @ chain[:, 0, :, None])[..., 0]
+        self._finger_offsets_m: Array = chain[:, 1:].reshape(-1, FINGER_COUNT, 4, 3)
+        self.rest_m: Array = rest_m + (frames[:, carriers] @ chain[..., None])[..., 0]
+        """(H, 21, 3) the observed points of the rest pose, chain order."""
 
     def free_angles(self, state: HandState) -> Array:
         """(N, H, A) the finger angles that are free."""
@@ -151,8 +156,9 @@ class Skeletons:
         return HandState(state.translation_m + depth * pose_step[..., :3], wrist, rotvec, state.betas + shape_step)
 
     def points_m(self, state: HandState) -> Array:
-        """(N, H, 21, 3) the points in chain order, camera axes."""
-        return self._chain(state, rotvec_to_matrix(state.finger_rotvec))[1]
+        """(N, H, 21, 3) the observed points in chain order, camera axes."""
+        carried, joints = self._chain(state, rotvec_to_matrix(state.finger_rotvec))
+        return self._observed_points(state, carried, joints)
 
     def pose(self, state: HandState) -> Posed:
         """Points and their derivatives.
@@ -161,18 +167,20 @@ class Skeletons:
         (point - joint): W the joint's world rotation, A its anatomical frame, J_r the right Jacobian of SO(3).
         """
         turn, jacobian = exponential_and_right_jacobian(state.finger_rotvec)
-        carried, points = self._chain(state, turn)
+        carried, joints = self._chain(state, turn)
+        points = self._observed_points(state, carried, joints)
         batch = points.shape[:2]
         by_pose = np.zeros((*batch, POINT_COUNT, 3, self.parameter_count))
         by_pose[..., 0, 0] = by_pose[..., 1, 1] = by_pose[..., 2, 2] = state.translation_m[..., 2:]
-        by_pose[..., 3:6] = -_cross_matrix(points - points[:, :, :1])
+        by_pose[..., 3:6] = -_cross_matrix(points - joints[:, :, :1])
         axes = carried[..., 1:, :, :] @ jacobian  # columns: axes of the three components, camera axes
-        fingers = points[:, :, 1:].reshape(*batch, FINGER_COUNT, 4, 3)
-        lever = fingers[..., None, :] - fingers[..., None, :3, :]  # (N, H, 5, point 4, joint 3, xyz)
+        fingers = (*batch, FINGER_COUNT, 4, 3)
+        turning = joints[:, :, 1:].reshape(fingers)[..., None, :3, :]
+        lever = points[:, :, 1:].reshape(fingers)[..., None, :] - turning  # (N, H, 5, point 4, joint 3, xyz)
         lever *= _CARRIES[:, :, None]
         # axis x lever, as -(lever x axis); (N, H, 5, point, joint, xyz, component)
         moved = np.swapaxes(_cross_matrix(lever), -1, -2) @ axes[..., None, :, :, :]
-        moved = moved.swapaxes(-3, -2).reshape(*batch, FINGER_COUNT, 4, 3, 9)
+        moved = moved.swapaxes(-3, -2).reshape(*fingers, 9)
         in_chain = by_pose[:, :, 1:].reshape(*batch, FINGER_COUNT, 4, 3, -1)  # splits an axis: a view
         columns = WRIST_PARAMETERS + np.arange(len(self.free_finger))
         in_chain[:, :, self.free_finger, :, :, columns] = moved[:, :, self.free_finger, :, :, self.free_axis]
@@ -181,7 +189,7 @@ class Skeletons:
         return Posed(points, by_pose, by_shape)
 
     def _chain(self, state: HandState, turn: Array) -> tuple[Array, Array]:
-        """What carries the bones, seen from the camera (N, H, 5, 4, 3, 3), and the points (N, H, 21, 3).
+        """What carries the bones, seen from the camera (N, H, 5, 4, 3, 3), and joints and tips (N, H, 21, 3).
 
         The wrist carries a finger's first bone in the model's axes; the joints carry the others in their own frames.
         """
@@ -199,8 +207,21 @@ class Skeletons:
         points[:, :, 1:] = state.translation_m[:, :, None] + along.reshape(*turn.shape[:2], -1, 3)
         return carried, points
 
+    def _observed_points(self, state: HandState, carried: Array, joints: Array) -> Array:
+        """(N, H, 21, 3) joints and tips moved to where the landmarks lie on the hand."""
+        if not self._has_offsets:
+            return joints
+        points = joints.copy()
+        points[:, :, 0] += (state.wrist @ self._wrist_offset_m[..., None])[..., 0]
+        own = carried[..., _OWN_CARRIER, :, :]
+        points[:, :, 1:] += (own @ self._finger_offsets_m[..., None])[..., 0].reshape(*joints.shape[:2], -1, 3)
+        return points
 
-_CARRIES = np.array([[point > joint for joint in range(3)] for point in range(4)], dtype=np.float64)
+
+# The knuckle turns with its own joint, and so on; the tip with the last one.
+_OWN_CARRIER = np.array([1, 2, 3, 3])
+# Which of a finger's points turn with which of its joints; a joint's own observed point may lie beside it.
+_CARRIES = np.array([[point >= joint for joint in range(3)] for point in range(4)], dtype=np.float64)
 
 
 def exponential_and_right_jacobian(rotvec: Array) -> tuple[Array, Array]:

@@ -22,7 +22,7 @@ NEAREST_DEPTH_M: Final = 0.03
 class Weights:
     """How much each term counts: standard deviations, and the error from which a point counts as an outlier."""
 
-    point_share: float = 0.02
+    point_share: float = 0.016
     """Noise of a landmark as a share of the hand's box (mean over the nets' landmarks of clear hands)."""
     outlier_sigmas: float = 4.0
     """Geman-McClure scale: beyond this many standard deviations a point loses its pull."""

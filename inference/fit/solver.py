@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 ShapeScope = Literal["fixed", "hand", "frame", "clip"]
 """Who shares the betas: nobody changes them, every hand its own, the hands of a frame, all hands of all frames."""
 
-_FROZEN = 1e12
+_STIFF = 1e12
 _LARGEST_DAMPING = 1e8
 _LARGEST_TURN = 0.7  # radians in one step: beyond it the linear model of a rotation says little
 
@@ -54,8 +54,9 @@ def solve(
     total = _total(equations.cost, state, scope, prior)
     damping = np.full(total.shape, 1e-3)
     for _ in range(iterations):
-        held = _hold_at_limits(objective, state, equations, low, high)
-        pose_step, shape_step = _step(held, state, scope, prior, damping)
+        pose_step, shape_step = _step_within_limits(
+            objective, state, equations, scope=scope, prior=prior, damping=damping
+        )
         candidate = objective.skeletons.retract(state, pose_step, shape_step)
         candidate = _within_limits(objective, candidate, low, high)
         candidate_equations = objective.normal_equations(candidate)
@@ -70,7 +71,7 @@ def solve(
             accept = np.broadcast_to(better, equations.cost.shape)
             state, equations = state.select(accept, candidate), equations.select(accept, candidate_equations)
             total = np.where(better, candidate_total, total)
-        damping = np.where(better, damping / 6.0, np.minimum(damping * 8.0, _LARGEST_DAMPING))
+        damping = np.where(better, damping / 4.0, np.minimum(damping * 10.0, _LARGEST_DAMPING))
         if done.all():
             break
     return state, equations.cost
@@ -94,27 +95,43 @@ def _within_limits(objective: Objective, state: HandState, low: Array, high: Arr
     return state
 
 
-def _hold_at_limits(
-    objective: Objective, state: HandState, equations: NormalEquations, low: Array, high: Array
-) -> NormalEquations:
-    """The equations with every angle fixed that lies on its limit and would be pushed beyond."""
+def _step_within_limits(
+    objective: Objective,
+    state: HandState,
+    equations: NormalEquations,
+    *,
+    scope: ShapeScope,
+    prior: ShapePrior,
+    damping: Array,
+) -> tuple[Array, Array]:
+    """Steps of pose and betas that lead no finger angle beyond its limits (one round of an active set method).
+
+    An angle on its limit that the cost pushes outwards stays; one that would cross its limit stops there, and the
+    others are solved for again, knowing it.
+    """
+    low, high = objective.skeletons.limits[:, 0], objective.skeletons.limits[:, 1]
     angles = objective.skeletons.free_angles(state)
     uphill = equations.pose_gradient[..., WRIST_PARAMETERS:]
-    fixed = ((angles <= low) & (uphill > 0)) | ((angles >= high) & (uphill < 0))
-    if not fixed.any():
+    pinned = ((angles <= low) & (uphill > 0)) | ((angles >= high) & (uphill < 0))
+    wanted = np.zeros(angles.shape)
+    pose_step, shape_step = _step(_pin(equations, pinned, wanted), state, scope, prior, damping)
+    reached = angles + pose_step[..., WRIST_PARAMETERS:]
+    crossing = ~pinned & ((reached < low) | (reached > high))
+    if crossing.any():
+        wanted = np.where(crossing, np.clip(reached, low, high) - angles, wanted)
+        pose_step, shape_step = _step(_pin(equations, pinned | crossing, wanted), state, scope, prior, damping)
+    return pose_step, shape_step
+
+
+def _pin(equations: NormalEquations, pinned: NDArray[np.bool_], wanted: Array) -> NormalEquations:
+    """The equations with the `pinned` finger angles (N, H, A) tied stiffly to the steps `wanted`."""
+    if not pinned.any():
         return equations
     gradient, matrix = equations.pose_gradient.copy(), equations.pose_matrix.copy()
-    gradient[..., WRIST_PARAMETERS:][fixed] = 0.0
+    gradient[..., WRIST_PARAMETERS:][pinned] = -_STIFF * wanted[pinned]
     diagonal = np.einsum("...ii->...i", matrix)
-    diagonal[..., WRIST_PARAMETERS:][fixed] = _FROZEN
-    return NormalEquations(
-        equations.cost,
-        gradient,
-        matrix,
-        equations.mixed_matrix,
-        equations.shape_gradient,
-        equations.shape_matrix,
-    )
+    diagonal[..., WRIST_PARAMETERS:][pinned] = _STIFF
+    return replace(equations, pose_gradient=gradient, pose_matrix=matrix)
 
 
 def _step(

@@ -120,7 +120,7 @@ def _fingers_along(skeletons: Skeletons, wrist: Array, points: Array) -> Array:
         frames = skeletons.frames[:, :, joint]
         wanted = (np.swapaxes(world @ frames, -1, -2) @ bones[..., joint + 1, :, None])[..., 0]
         # The frame's Y lies along the bone at rest; flexion turns it towards Z, abduction towards -X.
-        x, y, z = np.moveaxis(wanted, -1, 0)
+        x, y, z = np.moveaxis(wanted * skeletons.vector_signs[:, None, None], -1, 0)
         flexion, sideways = np.arctan2(z, y), np.arctan2(-x, np.hypot(y, z))
         # Beyond a right angle sideways nothing can be meant; back over the hand is a wrong depth, not a flexion.
         flexion = np.where(flexion < -0.5 * np.pi, 0.5 * np.pi, flexion)
