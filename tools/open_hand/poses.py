@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.hands.joint_axes import joint_frames
-from inference.hands.joints import FINGERS, JOINT_COUNT
+from inference.hands.joints import JOINT_COUNT
 from inference.hands.rotations import rotvec_to_matrix
 
 from .rest_pose import first_joint
@@ -52,7 +52,7 @@ def random_angles(count: int, random: np.random.Generator) -> Array:
 
 
 def named_angles() -> dict[str, Array]:
-    """The six poses a hand model is judged by, (16, 3) each."""
+    """The six poses a hand model is judged by, (16, 3) each; skin presses on skin as in life."""
 
     def pose(curls: dict[str, tuple[float, float, float]], spreads: dict[str, float] | None = None) -> Array:
         angles = np.zeros((JOINT_COUNT, 3))
@@ -62,15 +62,15 @@ def named_angles() -> dict[str, Array]:
             angles[first_joint(finger), 1] = spread
         return angles
 
-    fist = dict.fromkeys(LONG_FINGERS, (85.0, 100.0, 65.0))
+    fist = {**dict.fromkeys(LONG_FINGERS, (84.0, 102.0, 52.0)), "index": (78.0, 99.0, 46.0)}
     together = {"index": 4.0, "ring": -7.0, "pinky": -14.0}
-    poses = {
+    return {
         "flat": pose({}),
-        "fist": pose({**fist, "thumb": (15.0, 40.0, 55.0)}, together),
-        "pinch": pose({"index": (55.0, 50.0, 25.0), "middle": (15.0, 15.0, 8.0), "thumb": (15.0, 15.0, 20.0)}),
-        "point": pose({**fist, "index": (0.0, 0.0, 0.0), "thumb": (20.0, 35.0, 50.0)}),
+        "fist": pose({**fist, "thumb": (9.0, 42.0, 50.0)}, {**together, "thumb": -9.0}),
+        "pinch": pose({"index": (52.0, 48.0, 22.0), "middle": (15.0, 15.0, 8.0), "thumb": (13.0, 13.0, 19.0)}),
+        "point": pose(
+            {**fist, "index": (0.0, 0.0, 0.0), "thumb": (10.0, 42.0, 50.0)}, {**together, "index": 0.0, "thumb": -8.0}
+        ),
         "spread": pose({"thumb": (-20.0, -5.0, -10.0)}, {"index": -12.0, "middle": -2.0, "ring": 10.0, "pinky": 20.0}),
         "thumb across": pose({"thumb": (35.0, 50.0, 60.0)}),
     }
-    assert set(FINGERS) == {*LONG_FINGERS, "thumb"}
-    return poses

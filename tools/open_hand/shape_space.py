@@ -28,6 +28,16 @@ TIP_ROW = {"thumb": 0, "index": 1, "middle": 2, "ring": 3, "pinky": 4}
 
 FINGER_LENGTH_MEAN = {"thumb": 0.0, "index": -0.03, "middle": -0.01, "ring": 0.0, "pinky": 0.11}
 """Relative correction of Anny's mean fingers towards published means (its little finger is short)."""
+JOINT_SHIFT_MEAN_M = {
+    "index": (0.0040, 0.0039),
+    "middle": (0.0040, 0.0035),
+    "ring": (0.0044, 0.0050),
+    "pinky": (0.0032, 0.0038),
+}
+"""How far the mean hand's middle and last finger joints, with their creases, move towards the tip: three quarters of
+the way to the published bone lengths (`report.BONES_MM`). Tip and nail stay."""
+NAIL_BASE = 0.5
+"""Where the nail begins between the last joint and the tip."""
 FINGER_LENGTH_DEVIATION = {"thumb": 0.045, "index": 0.025, "middle": 0.02, "ring": 0.025, "pinky": 0.04}
 FINGER_THICKNESS_DEVIATION = 0.03
 """Of single fingers, beside the deviation below that all fingers share."""
@@ -85,6 +95,19 @@ def finger_length_field(hand: Anatomy, finger: str) -> Array:
     return np.concatenate([hand.finger_share(finger) * along * axis, joints])
 
 
+def joint_shift_field(hand: Anatomy, finger: str, shifts_m: tuple[float, float]) -> Array:
+    """(V + 16, 3) change that moves the second and third joint along the finger, and the skin with them."""
+    first, axis = first_joint(finger), hand.finger_axis(finger)
+    bends = (hand.joints[first : first + 3] - hand.joints[first]) @ axis
+    tip = float((hand.vertices[hand.tips[TIP_ROW[finger]]] - hand.joints[first]) @ axis)
+    nail = bends[2] + NAIL_BASE * (tip - bends[2])
+    along = (hand.vertices - hand.joints[first]) @ axis
+    shift = np.interp(along, [0, bends[1], bends[2], nail, tip], [0, *shifts_m, 0.2 * shifts_m[1], 0])
+    joints = np.zeros((JOINT_COUNT, 3))
+    joints[first + 1], joints[first + 2] = shifts_m[0] * axis, shifts_m[1] * axis
+    return np.concatenate([hand.finger_share(finger) * shift[:, None] * axis, joints])
+
+
 def finger_thickness_field(hand: Anatomy, finger: str) -> Array:
     """(V + 16, 3) change for a finger twice as thick."""
     first, axis = first_joint(finger), hand.finger_axis(finger)
@@ -120,9 +143,10 @@ def wrist_field(hand: Anatomy) -> Array:
 
 
 def correct_mean(hand: Anatomy) -> Array:
-    """(V + 16, 3) the mean hand with finger lengths as published."""
+    """(V + 16, 3) the mean hand with finger and bone lengths as published."""
     mean = np.concatenate([hand.vertices, hand.joints])
-    return mean + sum(share * finger_length_field(hand, finger) for finger, share in FINGER_LENGTH_MEAN.items())
+    mean = mean + sum(share * finger_length_field(hand, finger) for finger, share in FINGER_LENGTH_MEAN.items())
+    return mean + sum(joint_shift_field(hand, finger, shifts) for finger, shifts in JOINT_SHIFT_MEAN_M.items())
 
 
 def vary(samples: Array, hand: Anatomy, random: np.random.Generator) -> Array:

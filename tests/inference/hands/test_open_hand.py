@@ -150,7 +150,7 @@ def test_faces_look_outwards_and_normals_are_smooth(hand: HandModel, side: Side)
     corner_normal /= np.linalg.norm(corner_normal, axis=1, keepdims=True)
     agreement = np.einsum("pci,pi->pc", corner_normal[model.polygons], normal)
     assert agreement.min() > 0, "no face is turned against its neighbours"
-    assert np.percentile(agreement, 1) > 0.75
+    assert np.percentile(agreement, 1) > 0.7
 
 
 def test_skin_follows_at_most_four_joints(hand: HandModel) -> None:
@@ -264,7 +264,7 @@ def test_without_correctives_the_fist_would_lose_volume(hand: HandModel) -> None
     matrices = Poser(rest_points(hand)).matrices(named_angles()["fist"])
     bare = replace(hand, posedirs=np.zeros_like(hand.posedirs))
     vertices = pose_hand(bare, matrices, np.zeros(10), np.zeros(3)).vertices_m
-    assert enclosed_volume_m3(hand, vertices) < 0.9 * enclosed_volume_m3(hand, hand.v_template)
+    assert enclosed_volume_m3(hand, vertices) < 0.93 * enclosed_volume_m3(hand, hand.v_template)
 
 
 def test_correctives_are_local_and_small(hand: HandModel) -> None:
