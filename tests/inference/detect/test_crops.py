@@ -60,12 +60,21 @@ def test_shrinking_does_not_shift():
     assert (crop * y).sum() / crop.sum() == pytest.approx(50, abs=0.05)
 
 
+def test_only_dark_crops_are_brightened():
+    dark = CropSource(np.full((50, 50, 3), 20, np.uint8)).crop(Region.whole(50, 50), 32, replicate=True)
+    np.testing.assert_allclose(dark, 0.9 - 20 / 255, atol=0.01)
+    usual = CropSource(np.full((50, 50, 3), 150, np.uint8)).crop(Region.whole(50, 50), 32, replicate=True)
+    np.testing.assert_allclose(usual, 150 / 255, atol=1e-6)
+    black = CropSource(np.zeros((50, 50, 3), np.uint8)).crop(Region.whole(50, 50), 32, replicate=True)
+    assert black.max() == 0
+
+
 @pytest.mark.parametrize("size", [(40_000, 3), (3, 40_000), (1, 1), (2, 1)])
 def test_pictures_of_extreme_sizes_can_be_cut(size):
     width, height = size
-    source = CropSource(np.full((height, width, 3), 100, np.uint8))
+    source = CropSource(np.full((height, width, 3), 150, np.uint8))
     crop = source.crop(Region.whole(width, height), 192, replicate=True)
-    np.testing.assert_allclose(crop, 100 / 255, atol=1e-3)
+    np.testing.assert_allclose(crop, 150 / 255, atol=1e-3)
     assert source.crop(Region((width - 1.0, height - 1.0), 10, 1.0), 224, replicate=True).shape == (224, 224, 3)
 
 

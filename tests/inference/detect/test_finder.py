@@ -56,6 +56,17 @@ def test_turned_pictures_show_the_same_hand(finder, rendered, relative_error, qu
     assert relative_error(picture, "right", back) < 0.06
 
 
+@pytest.mark.parametrize("name", ["right_spread", "two_apart"])
+def test_hands_in_the_dark_are_found(finder, rendered, relative_error, name):
+    picture = rendered(name)
+    noise = np.random.default_rng(0).normal(0, 1.5, picture.rgb.shape)
+    dark = np.clip(0.1 * picture.rgb + noise, 0, 255).astype(np.uint8)
+    found = finder.find(dark)
+    assert found
+    for side, observation in found.items():
+        assert relative_error(picture, side, observation.joints_px) < 0.08
+
+
 @pytest.mark.parametrize("factor", [0.25, 6.0])
 def test_small_and_large_pictures_show_the_same_hand(finder, rendered, relative_error, factor):
     picture = rendered("right_spread")
