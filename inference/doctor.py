@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from . import __version__
+from .detect.nets import SUMS_FILE, expected_sha256
 from .runtime import PACKAGES, Package
 
 Status = Literal["ok", "note", "problem"]
 
 OLDEST_PYTHON: Final = (3, 11)
 _LEAST_FREE_BYTES: Final = 2**30
-SUMS_FILE: Final = "SHA256SUMS"
 
 
 @dataclass(frozen=True)
@@ -133,24 +133,21 @@ def _torch_device() -> Finding:
 
 def _weights(weights_dir: Path) -> list[Finding]:
     reinstall = "Install the program again; its 'weights' folder must be complete."
-    sums = weights_dir / SUMS_FILE
-    if not sums.is_file():
-        return [Finding("Model files", "problem", f"'{sums}' is missing", reinstall)]
+    expected = expected_sha256(weights_dir)
+    if not expected:
+        return [Finding("Model files", "problem", f"'{weights_dir / SUMS_FILE}' is missing or empty", reinstall)]
     findings = []
-    for line in sums.read_text(encoding="utf-8").splitlines():
-        if not line.strip():
-            continue
-        expected, name = line.split(maxsplit=1)
-        path = weights_dir / name.lstrip("*")
+    for name, digest in expected.items():
+        path = weights_dir / name
         if not path.is_file():
             findings.append(Finding(path.name, "problem", f"missing from '{weights_dir}'", reinstall))
             continue
         content = path.read_bytes()
-        if hashlib.sha256(content).hexdigest() == expected:
+        if hashlib.sha256(content).hexdigest() == digest:
             findings.append(Finding(path.name, "ok", f"{len(content) / 2**20:.1f} MB, checksum right"))
         else:
             findings.append(Finding(path.name, "problem", "damaged, its checksum is wrong", reinstall))
-    return findings or [Finding("Model files", "problem", f"'{sums}' names no files", reinstall)]
+    return findings
 
 
 def _disk(folder: Path) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import logging
 import queue
@@ -54,6 +55,8 @@ class _Server:
 
     def run(self) -> int:
         self._output.hello()
+        if isinstance(sys.stdin, io.TextIOWrapper):
+            sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # what JSON is, whatever the console's code page
         threading.Thread(target=self._read, name="read_requests", daemon=True).start()
         while not self._stopped.is_set():
             try:

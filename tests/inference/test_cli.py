@@ -202,6 +202,27 @@ def test_records_alone_on_stdout(tmp_path: Path, started: Callable[..., subproce
     assert last["summary"]["peak_memory_mb"] is None or 50 < last["summary"]["peak_memory_mb"] < 1500
 
 
+def test_nobody_reading_ends_the_worker_quietly(tmp_path: Path, started: Callable[..., subprocess.Popen[str]]) -> None:
+    process = started("reconstruct", hand_movie(tmp_path / "a.mp4", 200), "--records")
+    assert next_record(process.stdout)["record"] == "hello"
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.wait(60) == ErrorCode.WORKER_LOST.exit_code
+    assert process.stderr is not None
+    assert "Traceback" not in process.stderr.read()
+    process.stdout = None
+
+
+def test_a_console_that_cannot_show_a_path_is_no_failure(
+    tmp_path: Path, started: Callable[..., subprocess.Popen[str]]
+) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    process = started("reconstruct", HANDS, "--out", tmp_path / "両手.hands.npz", env=environment)
+    process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert (tmp_path / "両手.hands.npz").exists()
+
+
 def test_a_person_gets_sentences_and_the_path(tmp_path: Path, started: Callable[..., subprocess.Popen[str]]) -> None:
     process = started("reconstruct", HANDS, "--out", tmp_path / "a.hands.npz")
     out, err = process.communicate(timeout=120)

@@ -24,7 +24,7 @@ from inference.media import open_source
 from inference.preview.overlay import COLOURS, draw_mesh, draw_points, posed_mesh, vertex_normals
 from inference.preview.rasterizer import rasterize
 from inference.preview.write import PreviewOptions, write_preview
-from tests.pictures import movie_index, save, save_movie
+from tests.pictures import movie_index, movie_level, save, save_movie
 
 MODELS = load_hand_models(WEIGHTS_DIR)
 
@@ -228,7 +228,10 @@ def test_a_movie_gives_a_movie_of_the_same_length(tmp_path: Path) -> None:
     capture = cv2.VideoCapture(str(path))
     for index in range(10):
         _, bgr = capture.read()
-        assert movie_index(bgr[:20, :20]) == index  # the source's own frame lies behind
+        level = float(
+            bgr[:20, :20].mean()
+        )  # the source's own frame lies behind; encoded twice, it is off by some levels
+        assert level == pytest.approx(movie_level(index), abs=9)
 
 
 def test_every_second_frame_plays_at_half_speed(tmp_path: Path) -> None:
