@@ -1,0 +1,59 @@
+"""The benchmark measures what it says; how fast this machine is stays out of the tests."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from inference.__main__ import main
+from inference.benchmark.measure import summarise
+from inference.benchmark.movie import SIZE_PX, write_movie
+from inference.contract import ErrorCode
+from inference.media import FrameSelection, open_source
+from tests.pictures import movie_index, save_movie
+
+HANDS = Path(__file__).parent / "detect" / "data" / "two_apart.jpg"
+
+
+def test_medians_and_how_often_a_goal_is_met() -> None:
+    faster = summarise("speed", "frames/s", [4.0, 30.0, 16.0], goal=8.0)
+    assert (faster.median, faster.lowest, faster.highest, faster.ratio) == (16.0, 4.0, 30.0, 2.0)
+    smaller = summarise("memory", "MB", [500.0, 700.0], goal=1500.0, less_is_better=True)
+    assert (smaller.median, smaller.ratio) == (600.0, 2.5)
+    assert summarise("other", "s", [1.0]).ratio is None
+
+
+def test_the_measured_movie_runs_forth_and_back(tmp_path: Path) -> None:
+    write_movie(save_movie(tmp_path / "clip.mp4", 5, size=(320, 180)), tmp_path / "long.mp4", 18)
+    source = open_source(tmp_path / "long.mp4")
+    assert source.info.picture_size_px == SIZE_PX
+    shown = [movie_index(frame.rgb) for frame in source.read(FrameSelection()) if frame.rgb is not None]
+    assert shown == ([0, 1, 2, 3, 4, 3, 2, 1] * 3)[:18]
+
+
+def test_a_small_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture = cv2.imread(str(HANDS))
+    assert picture is not None
+    writer = cv2.VideoWriter(str(tmp_path / "clip.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 24.0, (480, 480))
+    for shift in (0.0, 3.0, 6.0):
+        writer.write(cv2.warpAffine(picture, np.array([[1, 0, shift], [0, 1, 0]]), (480, 480)))
+    writer.release()
+    words = ["benchmark", "--movie", str(tmp_path / "clip.mp4"), "--frames", "6", "--repeats", "1", "--json"]
+    assert main(words) == 0
+    measured = {item["name"]: item for item in json.loads(capsys.readouterr().out)["measurements"]}
+    whole = measured["reconstruct 720p movie, end to end"]
+    assert whole["goal"] == 8.0
+    assert whole["ratio"] == pytest.approx(whole["median"] / 8.0)
+    assert all(item["median"] > 0 for item in measured.values())
+    assert 50 < measured["worker's peak memory"]["median"] < 1500
+
+
+@pytest.mark.parametrize("words", [["--movie", "nowhere.mp4"], ["--frames", "1"], ["--repeats", "0"]])
+def test_what_cannot_be_measured(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(["benchmark", *words])
+    assert code in (ErrorCode.INPUT_MISSING.exit_code, ErrorCode.USAGE.exit_code)
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
