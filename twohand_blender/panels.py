@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from typing import Literal, cast
+from typing import Final, Literal, cast
 
 import bpy
 
@@ -18,6 +18,12 @@ from .scene.collection import built_keys
 from .scene.editing import scene_of
 
 _Icon = Literal["NONE", "ERROR", "INFO", "BLANK1"]
+
+# Of Blender's default font and theme, at a UI scale of 1.
+_CHARACTER_PX: Final = 6.4
+_MARGINS_PX: Final = 62.0
+_ICON_CHARACTERS: Final = 4
+_USUAL_LINE_CHARACTERS: Final = 36
 
 
 class _HandsTab:
@@ -55,7 +61,7 @@ class TWOHAND_PT_reconstruct(_HandsTab, bpy.types.Panel):
         column.prop(settings, "take_path", placeholder="Automatic")
         if not RUNNING.active:
             _draw_interpreter(layout, context)
-        _draw_run(layout)
+        _draw_run(layout, context)
         layout.operator_context = "INVOKE_DEFAULT"
         layout.operator("twohand.import_take", text="Import Take...", icon="IMPORT")
 
@@ -78,11 +84,12 @@ class TWOHAND_PT_results(_HandsTab, bpy.types.Panel):
             row.label(text=key.name, icon="ARMATURE_DATA")
             removal = row.operator("twohand.remove_result", text="", icon="X")
             removal.take_name, removal.take_source = key.name, key.source
-            _draw_lines(box, summary_of(scene, key))
+            width = _line_length(context)
+            _draw_lines(box, summary_of(scene, key), width)
             box.operator_context = "INVOKE_DEFAULT"
             export = box.operator("twohand.export_fbx", text="Export FBX...", icon="EXPORT")
             export.take_name, export.take_source = key.name, key.source
-            _draw_lines(box, summary_of(scene, key, EXPORT_SUMMARY))
+            _draw_lines(box, summary_of(scene, key, EXPORT_SUMMARY), width)
 
 
 def _draw_interpreter(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -91,11 +98,11 @@ def _draw_interpreter(layout: bpy.types.UILayout, context: bpy.types.Context) ->
         worker_python(python_path_of(context))
     except HandsError as error:
         box = layout.box()
-        _draw_lines(box, [error.message], icon="ERROR")
+        _draw_lines(box, [error.message], _line_length(context), icon="ERROR")
         box.operator("preferences.addon_show", text="Open Preferences", icon="PREFERENCES").module = EXTENSION_PACKAGE
 
 
-def _draw_run(layout: bpy.types.UILayout) -> None:
+def _draw_run(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """The button, or the progress bar with Cancel, and what came of the last run."""
     job = RUNNING.job
     if job is not None and job.running:
@@ -110,26 +117,36 @@ def _draw_run(layout: bpy.types.UILayout) -> None:
     row.scale_y = 1.5
     row.operator_context = "INVOKE_DEFAULT"
     row.operator("twohand.reconstruct", icon="VIEW_PAN")
+    width = _line_length(context)
     if RUNNING.error is not None:
-        _draw_lines(layout.box(), [RUNNING.error.message, RUNNING.error.hint], icon="ERROR")
+        _draw_lines(layout.box(), [RUNNING.error.message, RUNNING.error.hint], width, icon="ERROR")
     if RUNNING.waiting_take is not None:
         box = layout.box()
-        _draw_lines(box, [RUNNING.waiting_reason], icon="INFO")
+        _draw_lines(box, [RUNNING.waiting_reason], width, icon="INFO")
         box.operator_context = "EXEC_DEFAULT"
         box.operator("twohand.import_take", text="Import What Is Done", icon="IMPORT").filepath = str(
             RUNNING.waiting_take
         )
 
 
-def _draw_lines(layout: bpy.types.UILayout, lines: list[str], icon: _Icon = "NONE") -> None:
-    """Sentences, wrapped by words to about the width of a sidebar."""
+def _draw_lines(layout: bpy.types.UILayout, lines: list[str], width: int, icon: _Icon = "NONE") -> None:
+    """Sentences, wrapped between words: Blender cuts off what is longer than a line."""
     column = layout.column(align=True)
     for line in filter(None, lines):
-        for part in wrapped(line):
+        for part in wrapped(line, width if icon == "NONE" else width - _ICON_CHARACTERS):
             column.label(text=part, icon=icon)
             icon = "BLANK1" if icon != "NONE" else "NONE"
 
 
-def wrapped(line: str, width: int = 44) -> list[str]:
+def _line_length(context: bpy.types.Context) -> int:
+    """About how many characters a line of the sidebar takes."""
+    region = cast("bpy.types.Region | None", context.region)  # the stubs take members of a context for functions
+    preferences = cast(bpy.types.Preferences, context.preferences)
+    if region is None:
+        return _USUAL_LINE_CHARACTERS
+    return max(16, int((region.width / preferences.system.ui_scale - _MARGINS_PX) / _CHARACTER_PX))
+
+
+def wrapped(line: str, width: int = _USUAL_LINE_CHARACTERS) -> list[str]:
     """A sentence in pieces of at most `width` characters, cut between words where there are any."""
     return textwrap.wrap(line, width) or [""]

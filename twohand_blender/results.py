@@ -48,7 +48,7 @@ def chosen_result(scene: bpy.types.Scene, name: str, source: str) -> TakeKey | N
     keys = built_keys(scene)
     if name:
         return next((key for key in keys if key.name == name and (not source or key.source == source)), None)
-    active = bpy.context.active_object
+    active = getattr(bpy.context, "active_object", None)  # a context without a window has none
     for key in keys:
         if active is not None and active in own_objects(scene, key).values():
             return key

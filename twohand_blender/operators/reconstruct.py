@@ -148,7 +148,9 @@ def _finish() -> None:
         RUNNING.offer(job.take_path, "The hands are done; their scene is not open any more.")
         return
     window = _window_of(scene)
-    with bpy.context.temp_override(window=window, scene=scene, view_layer=scene.view_layers[0]):
+    shown = window is not None and window.scene == scene
+    view_layer = window.view_layer if window is not None and shown else scene.view_layers[0]
+    with bpy.context.temp_override(window=window, scene=scene, view_layer=view_layer):
         reason = import_refusal(bpy.context)
         if reason:
             RUNNING.offer(job.take_path, f"The hands are done. {reason}.")
