@@ -64,7 +64,9 @@ class LandmarksRun:
         fitted = self._fitter.fit_frame(observations, self._previous)
         for side in observations:
             if side in fitted:
-                self._tracker.feedback(side, self._fitter.camera.project(fitted[side].joints_m))
+                hand = fitted[side]
+                landmarks_px = self._fitter.landmarks_px(side, hand.quat_wxyz, hand.translation_m, hand.betas)
+                self._tracker.feedback(side, landmarks_px)
             else:
                 self._tracker.lose(side)
         self._previous = fitted
@@ -79,7 +81,9 @@ class LandmarksRun:
         self._tracker.restore(state["tracker"])
         self._boxes = {}
         self._previous = {
-            side: FittedHand(side, hand.quat_wxyz, hand.translation_m, hand.betas, hand.joints_m, 0.0, 0.0)
+            side: FittedHand(
+                side, hand.quat_wxyz, hand.translation_m, hand.betas, hand.joints_m, 0.0, 0.0, hand.joints_px
+            )
             for side, hand in last_hands.items()
         }
 
@@ -108,7 +112,7 @@ def _hand_in_frame(observation: HandObservation, hand: FittedHand) -> HandInFram
         quat_wxyz=hand.quat_wxyz,
         translation_m=hand.translation_m,
         betas=hand.betas,
-        joints_px=observation.joints_px,
+        joints_px=hand.joints_px,
         joints_px_confidence=observation.joints_confidence,
         joints_m=hand.joints_m,
     )

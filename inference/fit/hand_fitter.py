@@ -16,7 +16,8 @@ from ..hands.model import HandModel
 from ..hands.rotations import quat_wxyz_to_matrix
 from ..hands.skinning import pose_hand
 from .clip import ClipFrames, refine
-from .kinematics import CHAIN_ORDER, HandState, Skeletons
+from .kinematics import CHAIN_ORDER, POINT_ORDER, HandState, Skeletons
+from .landmark_offsets import landmark_offsets_m
 from .objective import Objective, Weights
 from .observed import box_side_px, observed_from_points, stack_observations, usable_points, why_refused
 from .solver import ShapePrior, solve
@@ -36,8 +37,10 @@ class FittedHand:
     translation_m : (3,) wrist joint in camera axes (x right, y down, z forward)
     betas : (S,) shape
     joints_m : (21, 3) joints and tips of the full model in camera axes
-    reprojection_px : mean distance of the landmarks from `joints_m` in the picture, weighted by confidence
+    reprojection_px : mean distance of `joints_px` from `joints_m` in the picture, weighted by confidence
     reprojection_share : the same as a share of the longer side of the landmarks' box
+    joints_px : (21, 2) the joints as observed: each landmark moved by what lies between the model's landmark and its
+        joint (`landmark_offsets`) as the fitted hand shows it; where there was no landmark, the fitted joint
     """
 
     side: Side
@@ -47,6 +50,7 @@ class FittedHand:
     joints_m: Array
     reprojection_px: float
     reprojection_share: float
+    joints_px: Array
 
 
 @dataclass(frozen=True)
@@ -75,18 +79,26 @@ class HandFitter:
     models : the right and the left hand model; both have the same number of shape components
     camera : of the picture or the movie
     weights : of the terms of the cost
+    offsets_m : (21, 3) see `landmark_offsets`; None takes what is known for the right hand model
 
     Attributes
     ----------
     refusals : why hands of the last call of `fit_frame` were refused, a sentence for each
     """
 
-    def __init__(self, models: Mapping[Side, HandModel], camera: Camera, weights: Weights | None = None) -> None:
+    def __init__(
+        self,
+        models: Mapping[Side, HandModel],
+        camera: Camera,
+        weights: Weights | None = None,
+        offsets_m: Array | None = None,
+    ) -> None:
         self.models = dict(models)
         self.camera = camera
         self.weights = weights or Weights()
         self.refusals: dict[Side, str] = {}
-        self._skeletons: dict[tuple[Side, ...], Skeletons] = {}
+        self._offsets_m = landmark_offsets_m(self.models["right"]) if offsets_m is None else offsets_m
+        self._skeletons: dict[tuple[tuple[Side, ...], bool], Skeletons] = {}
         self._tips = {side: _tips_alone(model) for side, model in self.models.items()}
 
     def fit_frame(
@@ -109,7 +121,7 @@ class HandFitter:
             return {}
         joints_px, confidence, relative_m = stack_observations(observations, sides)
         observed = observed_from_points(self.camera, joints_px, confidence, relative_m)
-        objective = Objective(self.skeletons(sides), observed, self.weights)
+        objective = Objective(self._skeletons_of(sides), observed, self.weights)
         known: dict[Side, FittedHand] = {side: hand for side, hand in (previous or {}).items() if side in sides}
         state, cost = self._solve_frame(objective, relative_m[..., CHAIN_ORDER, :], sides, known)
         for index, side in enumerate(sides):
@@ -136,7 +148,7 @@ class HandFitter:
         Parameters
         ----------
         present : (2, F) the hand was fitted in this frame
-        joints_px, joints_px_confidence : (2, F, 21, 2), (2, F, 21) the landmarks
+        joints_px, joints_px_confidence : (2, F, 21, 2), (2, F, 21) the joints as observed (`FittedHand.joints_px`)
         quat_wxyz : (2, F, 16, 4) local rotations as `fit_frame` found them
         betas : (S,) or (2, S) shape to start from
         """
@@ -147,7 +159,7 @@ class HandFitter:
         quat[..., 0] = 1.0
         translation, shapes = np.zeros((hands, frames, 3)), np.zeros((hands, shape_count))
         if shown:
-            skeletons = self.skeletons(tuple(SIDES[index] for index in shown))
+            skeletons = self._skeletons_of(tuple(SIDES[index] for index in shown), with_offsets=False)
             stored = ClipFrames(present, joints_px, joints_px_confidence, quat_wxyz)
             stored = ClipFrames(*(getattr(stored, name)[shown] for name in stored.__dataclass_fields__))
             start = None if betas is None else np.atleast_2d(betas).mean(axis=0)
@@ -161,11 +173,19 @@ class HandFitter:
                 )
         return RefinedClip(quat, translation, shapes, joints_m)
 
-    def skeletons(self, sides: tuple[Side, ...]) -> Skeletons:
+    def landmarks_px(self, side: Side, quat_wxyz: Array, translation_m: Array, betas: Array) -> Array:
+        """(21, 2) where the nets should see the landmarks of a fitted hand; not quite where its joints lie."""
+        skeletons = self._skeletons_of((side,))
+        state = skeletons.state_from_quat(quat_wxyz[None, None], translation_m[None, None], betas[None, None])
+        return self.camera.project(skeletons.points_m(state)[0, 0, POINT_ORDER])
+
+    def _skeletons_of(self, sides: tuple[Side, ...], *, with_offsets: bool = True) -> Skeletons:
         """The stacked skeletons of some hands (kept for the next call)."""
-        if sides not in self._skeletons:
-            self._skeletons[sides] = Skeletons([self.models[side] for side in sides])
-        return self._skeletons[sides]
+        key = (sides, with_offsets)
+        if key not in self._skeletons:
+            offsets_m = self._offsets_m if with_offsets else None
+            self._skeletons[key] = Skeletons([self.models[side] for side in sides], offsets_m)
+        return self._skeletons[key]
 
     def full_points_m(self, side: Side, quat_wxyz: Array, betas: Array, translation_m: Array) -> Array:
         """(..., 21, 3) joints and tips of the full model, pose correctives included."""
@@ -222,17 +242,24 @@ class HandFitter:
     def _fitted(
         self, state: HandState, sides: tuple[Side, ...], joints_px: Array, confidence: Array
     ) -> list[FittedHand]:
-        quat = self.skeletons(sides).quat_wxyz(state)
+        skeletons = self._skeletons_of(sides)
+        quat = skeletons.quat_wxyz(state)
+        landmarks_px = self.camera.project(skeletons.points_m(state)[0][:, POINT_ORDER])
         hands = []
         for index, side in enumerate(sides):
             translation_m, betas = state.translation_m[0, index], state.betas[0, index]
             joints_m = self.full_points_m(side, quat[0, index], betas, translation_m)
             usable = usable_points(joints_px[0, index], confidence[0, index])
-            distance = np.linalg.norm(self.camera.project(joints_m) - joints_px[0, index], axis=-1)
+            fitted_px = self.camera.project(joints_m)
+            moved_px = joints_px[0, index] + fitted_px - landmarks_px[index]
+            observed_px = np.where(usable[:, None], moved_px, fitted_px)
+            distance = np.linalg.norm(fitted_px - observed_px, axis=-1)
             error_px = float(np.average(distance[usable], weights=confidence[0, index][usable]))
             share = error_px / float(box_side_px(joints_px[0, index], usable))
             hands.append(
-                FittedHand(side, quat[0, index], translation_m.copy(), betas.copy(), joints_m, error_px, share)
+                FittedHand(
+                    side, quat[0, index], translation_m.copy(), betas.copy(), joints_m, error_px, share, observed_px
+                )
             )
         return hands
 

@@ -20,6 +20,8 @@ from inference.hands.skinning import pose_hand
 Array = NDArray[np.float64]
 
 WEIGHTS = Path(__file__).resolve().parents[3] / "weights"
+NO_OFFSETS = np.zeros((21, 3))
+"""Made-up landmarks lie on the joints themselves."""
 CAMERA = Camera.from_focal_mm(35.0, (1280, 720), "given")
 
 

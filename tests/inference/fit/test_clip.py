@@ -14,7 +14,7 @@ from inference.fit.hand_fitter import HandFitter, RefinedClip
 from inference.hands.joints import SIDES, Side
 from inference.hands.rotations import quat_wxyz_to_matrix, slerp_quat_wxyz
 from inference.hands.skinning import pose_hand
-from tests.inference.fit.made_hands import CAMERA, models, observe, pose, random_pair
+from tests.inference.fit.made_hands import CAMERA, NO_OFFSETS, models, observe, pose, random_pair
 
 Array = NDArray[np.float64]
 
@@ -69,7 +69,7 @@ def make_clip(fitter: HandFitter, frames: int, seed: int) -> MadeClip:
 
 @pytest.fixture(scope="module")
 def fitter() -> HandFitter:
-    return HandFitter(models(), CAMERA)
+    return HandFitter(models(), CAMERA, offsets_m=NO_OFFSETS)
 
 
 @pytest.fixture(scope="module")

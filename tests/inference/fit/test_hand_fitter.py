@@ -11,12 +11,15 @@ import pytest
 from inference.camera import Camera
 from inference.detect.observation import HandObservation
 from inference.fit.hand_fitter import FittedHand, HandFitter
+from inference.fit.landmark_offsets import landmark_offsets_m
 from inference.fit.observed import why_refused
-from inference.hands.joints import SIDES, Side
+from inference.hands.joint_axes import joint_frames
+from inference.hands.joints import SIDES, TIP_PARENTS, Side
 from inference.hands.rotations import quat_wxyz_to_matrix
-from inference.hands.skinning import pose_hand
+from inference.hands.skinning import forward_kinematics, pose_hand
 from tests.inference.fit.made_hands import (
     CAMERA,
+    NO_OFFSETS,
     MadeHand,
     models,
     observe,
@@ -29,7 +32,7 @@ from tests.inference.fit.made_hands import (
 
 @pytest.fixture(scope="module")
 def fitter() -> HandFitter:
-    return HandFitter(models(), CAMERA)
+    return HandFitter(models(), CAMERA, offsets_m=NO_OFFSETS)
 
 
 def observe_pair(pair: dict[Side, MadeHand], rng: np.random.Generator, **faults: Any) -> dict[Side, HandObservation]:
@@ -139,7 +142,7 @@ def test_a_larger_picture_gives_the_same_hands(fitter: HandFitter, scale: float)
     scaled: dict[Side, HandObservation] = {
         side: replace(seen[side], joints_px=scale * seen[side].joints_px) for side in SIDES
     }
-    first, second = fitter.fit_frame(seen), HandFitter(models(), camera).fit_frame(scaled)
+    first, second = fitter.fit_frame(seen), HandFitter(models(), camera, offsets_m=NO_OFFSETS).fit_frame(scaled)
     for side in SIDES:
         np.testing.assert_allclose(second[side].joints_m, first[side].joints_m, atol=1e-4)
         assert second[side].reprojection_px == pytest.approx(scale * first[side].reprojection_px, rel=1e-3)
@@ -233,3 +236,43 @@ def test_random_points_give_finite_hands_or_none(fitter: HandFitter, seed: int) 
         for hand in fitter.fit_frame({"right": seen}).values():
             assert np.all(np.isfinite(hand.joints_m)) and np.all(hand.joints_m[:, 2] > 0)
             assert np.isfinite(hand.reprojection_px)
+
+
+def offset_landmarks(hand: MadeHand) -> np.ndarray:
+    """(21, 3) where the landmarks lie on a made-up hand, told apart from the fit's own way to get there."""
+    model = models()[hand.side]
+    rest = model.joint_template + model.joint_shapedirs @ hand.betas
+    world, _ = forward_kinematics(quat_wxyz_to_matrix(hand.quat_wxyz), rest, hand.translation_m)
+    rest_points = np.concatenate([model.joint_template, model.v_template[model.tip_vertices]])
+    carriers = np.array([*range(16), *TIP_PARENTS])
+    axes = world[carriers] @ joint_frames(rest_points, hand.side)[carriers]
+    # X is the only axis of a joint that a mirror image turns round: it is the cross product of the two others.
+    offsets = landmark_offsets_m(model) * ([1.0, 1.0, 1.0] if hand.side == "right" else [-1.0, 1.0, 1.0])
+    return hand.points_m + (axes @ offsets[..., None])[..., 0]
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_landmarks_beside_the_joints_are_understood(side: Side) -> None:
+    rng = np.random.default_rng(13)
+    errors, shares = [], []
+    with_offsets = HandFitter(models(), CAMERA)
+    for _ in range(12):
+        hand = random_hand(rng, side)
+        landmarks_m = offset_landmarks(hand)
+        seen = observe(replace(hand, points_m=landmarks_m), rng, depth_noise_m=0.0)
+        fit = with_offsets.fit_frame({side: seen})[side]
+        errors.append(root_aligned_mm(fit.joints_m, hand.points_m))
+        shares.append(fit.reprojection_share)
+        # The observed joints lie where the true joints are seen, and the landmarks are found again.
+        box_px = np.ptp(seen.joints_px, axis=0).max()
+        joints_error = np.linalg.norm(fit.joints_px - CAMERA.project(hand.points_m), axis=-1).mean()
+        assert joints_error < 0.25 * np.linalg.norm(seen.joints_px - CAMERA.project(hand.points_m), axis=-1).mean()
+        landmarks_px = with_offsets.landmarks_px(side, fit.quat_wxyz, fit.translation_m, fit.betas)
+        assert np.linalg.norm(landmarks_px - seen.joints_px, axis=-1).mean() < 0.02 * box_px
+    assert np.median(errors) < 7.0
+    assert np.median(shares) < 0.008
+
+
+def test_other_models_have_no_offsets() -> None:
+    assert np.all(landmark_offsets_m(replace(models()["right"], name="mano")) == 0)
+    assert np.any(landmark_offsets_m(models()["right"]) != 0)
