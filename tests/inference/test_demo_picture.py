@@ -10,7 +10,6 @@ from inference.__main__ import main
 from inference.contract import read_take
 
 DEMO = Path(__file__).resolve().parents[2] / "demo"
-HAND_LENGTH_M = 0.18
 
 
 def test_the_demo_picture(tmp_path: Path) -> None:
@@ -22,4 +21,6 @@ def test_the_demo_picture(tmp_path: Path) -> None:
     assert (take.reprojection_px() / take.box_side_px()).max() < 0.03
     seen_px = np.linalg.norm(take.project_px() - truth.joints_px, axis=-1).mean(axis=-1)
     assert (seen_px / truth.box_side_px()).max() < 0.06
-    assert np.linalg.norm(take.joints_m - truth.joints_m, axis=-1).mean(axis=-1).max() < HAND_LENGTH_M / 5
+    # One camera cannot tell a near small hand from a far large one: bounded as a share of the distance.
+    error_m = np.linalg.norm(take.joints_m - truth.joints_m, axis=-1)
+    assert (error_m / truth.joints_m[..., 2]).mean(axis=-1).max() < 0.12
