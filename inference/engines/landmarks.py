@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..camera import Camera
 from ..clip import Clip
 from ..detect.finder import HandFinder
+from ..detect.nets import LANDMARK_NET_FILE, PALM_NET_FILE, expected_sha256
 from ..detect.observation import HandObservation
 from ..detect.tracker import HandTracker
 from ..fit.hand_fitter import FittedHand, HandFitter
@@ -41,7 +42,8 @@ class LandmarksEngine:
     def __init__(self, options: EngineOptions) -> None:
         threads = options.threads or min(os.cpu_count() or 1, _MOST_THREADS)
         self.models: Mapping[Side, HandModel] = load_hand_models(options.weights_dir)
-        self.settings: Mapping[str, Any] = {}
+        sums = expected_sha256(options.weights_dir)
+        self.settings: Mapping[str, Any] = {name: sums.get(name, "") for name in (PALM_NET_FILE, LANDMARK_NET_FILE)}
         self._finder = HandFinder(options.weights_dir, threads)
 
     def start(self, camera: Camera, boxes: Mapping[Side, Box]) -> LandmarksRun:
