@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     require("numpy", "cv2", "PIL")
     from ..engines.engine import WEIGHTS_DIR
-    from ..engines.hand_models import load_hand_models
+    from ..hands.open_hand import load_hand_models
     from ..preview.write import PreviewOptions, write_preview
 
     with cancel_on_signals() as cancelled, open_output(arguments.records) as output:

@@ -19,8 +19,8 @@ from ..detect.tracker import HandTracker
 from ..fit.hand_fitter import FittedHand, HandFitter
 from ..hands.joints import Side
 from ..hands.model import HandModel
+from ..hands.open_hand import load_hand_models
 from .engine import Box, EngineOptions, HandInFrame
-from .hand_models import load_hand_models
 
 _MOST_THREADS: Final = 4
 """The nets are small: more threads wait for each other."""

@@ -16,8 +16,8 @@ from PIL import Image
 from inference.camera import Camera
 from inference.contract import ErrorCode, HandsError, Take, write_take
 from inference.engines.engine import WEIGHTS_DIR
-from inference.engines.hand_models import load_hand_models
 from inference.hands.joints import SIDES
+from inference.hands.open_hand import load_hand_models
 from inference.hands.rotations import quat_wxyz_to_matrix, rotvec_to_quat_wxyz
 from inference.hands.skinning import pose_hand
 from inference.media import open_source

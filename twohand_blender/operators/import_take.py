@@ -10,7 +10,8 @@ from bpy.props import StringProperty
 from bpy_extras.io_utils import ImportHelper
 
 from ...inference.contract import read_take
-from ..hand_models import open_hand_models
+from ...inference.hands.open_hand import load_hand_models
+from ..locations import EXTENSION_FOLDER
 from ..results import keep_summary
 from ..scene.build import BuildOptions, build_take
 from ..scene.editing import scene_of
@@ -71,7 +72,7 @@ def import_take(context: bpy.types.Context, path: Path) -> list[str]:
         the take cannot be read, holds no hands or needs another hand model
     """
     take = read_take(path)
-    built = build_take(context, take, open_hand_models(), BuildOptions(take_path=path))
+    built = build_take(context, take, load_hand_models(EXTENSION_FOLDER / "weights"), BuildOptions(take_path=path))
     lines = describe_take(take) + list(built.warnings)
     keep_summary(scene_of(context), built.key, lines)
     return lines

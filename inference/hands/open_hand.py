@@ -1,18 +1,20 @@
-"""The shipped hand models."""
+"""The shipped hand: read by the worker and by Blender's side alike."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
 from ..contract import ErrorCode, HandsError
-from ..hands.joints import Side
-from ..hands.model import HandModel, HandModelError
+from .joints import Side
+from .model import HandModel, HandModelError
 
 OPEN_HAND_FILE: Final = "open_hand.npz"
 _REINSTALL: Final = "Install the program again; its 'weights' folder must be complete."
 
 
+@lru_cache(maxsize=2)
 def load_hand_models(weights_dir: Path) -> dict[Side, HandModel]:
     """The open hand, right and left (its mirror image).
 
