@@ -26,7 +26,7 @@ class Weights:
     """Noise of a landmark as a share of the hand's box (mean over the nets' landmarks of clear hands)."""
     outlier_sigmas: float = 4.0
     """Geman-McClure scale: beyond this many standard deviations a point loses its pull."""
-    bone_depth: float = 0.5
+    bone_depth: float = 0.7
     """Noise of the nets' depth difference along a bone, as a share of the bone's length."""
     dip_coupling_rad: float = float(np.deg2rad(15.0))
     """Freedom of a finger's last joint about 2/3 of the joint before it."""
