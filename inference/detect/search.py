@@ -1,8 +1,8 @@
 """Finding both hands of a single picture, also where they touch and the palm detector sees only one of them.
 
-Four steps, each taken only while a hand is missing: the whole picture; padded and turned views of it; the picture with
-the hand that was found painted over; and a search with the landmark net alone around that hand. What is found late must
-show more: two hands of one person have different sides and similar sizes, and lie near each other.
+Step by step, each taken only while a hand is missing: the whole picture; padded and turned views of it; where nothing
+was found, its parts; the picture with the hand that was found painted over; and a search with the landmark net alone
+around that hand. What is found beside a hand must suit it: the hands of one person differ in side, hardly in size.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .crops import CropSource
 from .evidence import Reading, same_hand
 from .reader import HandReader, different
 from .region import Region
-from .sides import assign_sides, drop_duplicates
+from .sides import SIDE_NEEDED, assign_sides, drop_duplicates
 
 _PALM_THRESHOLD: Final = 0.5
 _PALM_THRESHOLD_SEARCHING: Final = 0.3
@@ -28,6 +28,7 @@ _LATE_PROBABILITY: Final = 0.6
 """Of the side, for a hand that only the search around another one found."""
 _LATE_POLISHED: Final = 2
 _SIZE_RATIO: Final = 2.5
+_TILE_SHARE: Final = 0.5
 _RING_RADII: Final = (0.0, 0.35, 0.7)
 _RING_STEPS: Final = 8
 _RING_TURNS: Final = 6
@@ -44,6 +45,9 @@ def search(
         views = _turned_views(Region.whole(source.width, source.height))
         regions = reader.palm_regions(source, views, _PALM_THRESHOLD_SEARCHING)
         found = _confirmed(reader, source, [*found.values(), *reader.settle(source, regions)], known, free)
+    if not found and not known:
+        regions = reader.palm_regions(source, _tiles(source.width, source.height), _PALM_THRESHOLD)
+        found = _confirmed(reader, source, reader.settle(source, regions), known, free)
     together: dict[Side, Reading] = {**known, **found}
     missing: list[Side] = [side for side in free if side not in found]
     if len(missing) == 1 and len(together) == 1:
@@ -101,7 +105,10 @@ def _confirmed(
     return {
         side: reading
         for side, reading in polished.items()
-        if reading.credible and not _is_known(reading, known) and any(reading is other for other in distinct)
+        if reading.credible
+        and reading.landmarks.probability(side) >= SIDE_NEEDED
+        and not _is_known(reading, known)
+        and any(reading is other for other in distinct)
     }
 
 
@@ -140,6 +147,17 @@ def _turned_views(whole: Region) -> list[Region]:
     views += [whole.turned(math.pi / 2 * quarter) for quarter in (1, 2, 3)]
     views += [whole.scaled(1.2).turned(math.pi / 4 + math.pi / 2 * quarter) for quarter in range(4)]
     return views
+
+
+def _tiles(width: int, height: int) -> list[Region]:
+    """Overlapping squares half as large as the picture, for small hands."""
+    side = _TILE_SHARE * max(width, height)
+    columns, rows = (max(1, math.ceil(2 * length / side) - 1) for length in (width, height))
+    return [
+        Region(((column + 1) / (columns + 1) * width - 0.5, (row + 1) / (rows + 1) * height - 0.5), side)
+        for row in range(rows)
+        for column in range(columns)
+    ]
 
 
 def _ring(around: Region) -> list[Region]:
