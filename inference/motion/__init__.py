@@ -1,1 +1,1 @@
-"""From measured frames to an animation: gaps, signs. Needs numpy alone; Blender's side uses it too."""
+"""From measured frames to an animation: gaps, smoothing. Needs numpy alone; Blender's side uses it too."""

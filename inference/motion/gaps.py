@@ -77,12 +77,14 @@ class FilledMotion:
         where the hand is absent
     translation_m : (2, F, 3) wrist joint in camera axes; zero where the hand is absent
     gaps : every run of frames in which a hand was not seen, in order, right hand first
+    nearest : (2, F) for each frame the index of the measured one nearest in time: where held poses come from
     """
 
     state: NDArray[np.uint8]
     quat_wxyz: Array
     translation_m: Array
     gaps: tuple[Gap, ...]
+    nearest: NDArray[np.intp]
 
     def sentences(self, most: int = 8) -> list[str]:
         """What was not seen, for the user; beyond `most` gaps the rest is counted."""
@@ -127,15 +129,16 @@ def fill_gaps(
     quat = np.zeros(quat_wxyz.shape)
     quat[..., 0] = 1.0
     translation = np.zeros(translation_m.shape)
+    nearest = np.tile(np.arange(len(frames)), (2, 1))
     gaps: list[Gap] = []
     for hand, side in enumerate(SIDES):
         seen = np.flatnonzero(present[hand])
         if len(seen) == 0:
             gaps.append(Gap(side, int(frames[0]), int(frames[-1]), GapPlace.WHOLE, bridged=False))
             continue
-        nearest = _nearest(frames, seen)
+        nearest[hand] = _nearest(frames, seen)
         state[hand] = np.where(present[hand], FrameState.MEASURED, FrameState.HELD)
-        quat[hand], translation[hand] = quat_wxyz[hand, nearest], translation_m[hand, nearest]
+        quat[hand], translation[hand] = quat_wxyz[hand, nearest[hand]], translation_m[hand, nearest[hand]]
         for first, last in _runs(~present[hand]):
             place = _place(first, last, len(frames))
             bridged = place is GapPlace.MIDDLE and frames[last + 1] - frames[first - 1] - 1 <= longest
@@ -148,7 +151,7 @@ def fill_gaps(
                 translation[hand, inside] = (
                     translation_m[hand, before] * (1 - share[:, None]) + translation_m[hand, after] * share[:, None]
                 )
-    return FilledMotion(state, align_quat_signs(quat, axis=1), translation, tuple(gaps))
+    return FilledMotion(state, align_quat_signs(quat, axis=1), translation, tuple(gaps), nearest)
 
 
 def _nearest(frames: NDArray[np.int64], seen: NDArray[np.intp]) -> NDArray[np.intp]:

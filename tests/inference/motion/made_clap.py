@@ -1,0 +1,103 @@
+"""Two hands that clap, with landmark-like noise: what smoothing is measured on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.hands.model import HandModel
+from inference.hands.rotations import (
+    matrix_to_quat_wxyz,
+    multiply_quat_wxyz,
+    quat_wxyz_to_matrix,
+    rotvec_to_matrix,
+    rotvec_to_quat_wxyz,
+)
+from inference.hands.skinning import pose_hand
+from inference.motion.gaps import FilledMotion, fill_gaps
+
+Array = NDArray[np.float64]
+
+FPS = 30.0
+COUNT = 240
+REACH_M = 0.12
+"""How far each wrist moves away from where the fingertips meet."""
+
+
+@cache
+def tip_models() -> tuple[HandModel, HandModel]:
+    """Both hands with no vertices but the fingertips."""
+    right = HandModel.load(Path(__file__).resolve().parents[3] / "weights" / "open_hand.npz")
+    tips = right.tip_vertices
+    right = replace(
+        right,
+        v_template=right.v_template[tips],
+        shapedirs=right.shapedirs[tips],
+        posedirs=right.posedirs[tips],
+        lbs_weights=right.lbs_weights[tips],
+        polygons=np.array([[0, 1, 2, -1]], dtype=np.int32),
+        tip_vertices=np.arange(5, dtype=np.int32),
+        uv=None,
+    )
+    return right, right.mirrored()
+
+
+def clap(claps_a_second: float, *, sharp: bool) -> tuple[Array, Array, NDArray[np.intp]]:
+    """Rotations (2, F, 16, 4), wrists (2, F, 3), and the frames in which the fingertips meet.
+
+    A sharp clap turns round at once, as hands that meet do; the other one swings like a sine.
+    """
+    phase = (np.arange(COUNT) * claps_a_second / FPS) % 1
+    apart = np.abs(2 * phase - 1) if sharp else 0.5 - 0.5 * np.cos(2 * np.pi * phase)
+    quat, way = np.zeros((2, COUNT, 16, 4)), np.zeros((2, COUNT, 3))
+    nothing = np.zeros(COUNT)
+    for hand, sign in enumerate((-1.0, 1.0)):
+        way[hand] = np.stack([sign * (0.03 + REACH_M * apart), nothing + 0.08, nothing + 0.6], axis=-1)
+        facing = np.array([[0.0, 0.0, -sign], [-sign, 0.0, 0.0], [0.0, 1.0, 0.0]])
+        palm_in = rotvec_to_matrix(np.array([0.0, -sign * np.pi / 2, 0.0])) @ facing
+        swing = rotvec_to_matrix(np.stack([nothing, nothing, sign * 0.25 * apart], axis=-1))
+        quat[hand, :, 0] = matrix_to_quat_wxyz(swing @ palm_in)
+        quat[hand, :, 1:] = rotvec_to_quat_wxyz(np.stack([nothing, nothing, 0.1 * apart], axis=-1))[:, None]
+    return quat, way, np.flatnonzero(np.isclose(apart, apart.min(), atol=1e-6))
+
+
+def with_noise(quat: Array, way: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+    """2 degrees on every joint, 1 mm across the view and 6 mm in depth: much like a fit frame by frame."""
+    turn = rotvec_to_quat_wxyz(np.deg2rad(2.0) * rng.normal(size=(*quat.shape[:-1], 3)))
+    return multiply_quat_wxyz(quat, turn), way + rng.normal(size=way.shape) * [0.001, 0.001, 0.006]
+
+
+def filled(quat: Array, way: Array, present: NDArray[np.bool_] | None = None) -> FilledMotion:
+    count = quat.shape[1]
+    shown = np.ones((2, count), dtype=bool) if present is None else present
+    return fill_gaps(np.arange(count), shown, quat, way, fps=FPS)
+
+
+def points_m(motion: FilledMotion) -> Array:
+    """(2, F, 21, 3) joints and tips."""
+    models = tip_models()
+    return np.stack(
+        [
+            pose_hand(
+                models[hand],
+                quat_wxyz_to_matrix(motion.quat_wxyz[hand]),
+                np.zeros(models[hand].shape_count),
+                motion.translation_m[hand],
+            ).points_m
+            for hand in (0, 1)
+        ]
+    )
+
+
+def jitter_mm(points: Array) -> float:
+    """Mean length of the second difference, mm a frame squared."""
+    return 1e3 * float(np.linalg.norm(np.diff(points, 2, axis=1), axis=-1).mean())
+
+
+def opening_mm(points: Array, contacts: NDArray[np.intp]) -> Array:
+    """(3,) mean vector from the left to the right index and middle fingertips when they meet."""
+    return 1e3 * (points[0, contacts, 17:19] - points[1, contacts, 17:19]).mean(axis=(0, 1))
