@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +17,8 @@ from ..contract import ErrorCode, HandsError, parse_record
 from ..engines import EngineOptions, create_engine
 from ..media import FrameSelection, open_source
 from ..pipeline import ReconstructOptions, choose_camera
+from .blender import measure_blender
+from .measurement import Measurement, summarise
 from .movie import write_movie
 
 _PROGRAM_FOLDER: Final = Path(__file__).resolve().parents[2]
@@ -27,47 +27,14 @@ GOAL_MEMORY_MB: Final = 1500.0
 _STAGE_FRAMES: Final = 60
 
 
-@dataclass(frozen=True)
-class Measurement:
-    """One number.
+def run_benchmark(
+    clip: Path, frame_count: int, repeats: int, blender_pythons: Sequence[Path], tell: Callable[[str], None]
+) -> list[Measurement]:
+    """Measure decoding, the engine's stages and whole runs on `clip` made `frame_count` frames long, and Blender.
 
     Parameters
     ----------
-    name, unit : what was measured
-    median, lowest, highest : over the repetitions
-    goal : what the project promises, None where it promises nothing
-    ratio : how many times the goal is met (above 1: better than promised)
-    """
-
-    name: str
-    unit: str
-    median: float
-    lowest: float
-    highest: float
-    goal: float | None = None
-    ratio: float | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
-
-
-def summarise(
-    name: str, unit: str, values: list[float], goal: float | None = None, *, less_is_better: bool = False
-) -> Measurement:
-    """A measurement from its repetitions."""
-    median = statistics.median(values)
-    ratio = None
-    if goal is not None:
-        ratio = goal / median if less_is_better else median / goal
-    return Measurement(name, unit, median, min(values), max(values), goal, ratio)
-
-
-def run_benchmark(clip: Path, frame_count: int, repeats: int, tell: Callable[[str], None]) -> list[Measurement]:
-    """Measure decoding, the engine's stages, and whole runs of the worker on `clip` made `frame_count` frames long.
-
-    Parameters
-    ----------
+    blender_pythons : interpreters that have bpy
     tell : receives a line about what is being done
 
     Raises
@@ -84,6 +51,9 @@ def run_benchmark(clip: Path, frame_count: int, repeats: int, tell: Callable[[st
         tell("Stages of the engine ...")
         results += _stages(movie)
         results += _whole_runs(movie, repeats, tell)
+    for python in blender_pythons:
+        tell(f"Blender in {python} ...")
+        results += measure_blender(python)
     return results
 
 

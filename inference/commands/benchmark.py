@@ -23,6 +23,13 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> argparse.Argument
     parser.add_argument("--movie", type=Path, metavar="FILE", help="a clip with two hands; default: the demo's")
     parser.add_argument("--frames", type=int, default=150, metavar="N", help="length of the measured movie")
     parser.add_argument("--repeats", type=int, default=3, metavar="N", help="whole runs, of which the median counts")
+    parser.add_argument(
+        "--blender-python",
+        type=Path,
+        action="append",
+        metavar="PYTHON",
+        help="a Python that has bpy, to measure Blender's part with; may be given again; default: this one",
+    )
     parser.add_argument("--json", action="store_true", help="print the measurements as one JSON object")
     return parser
 
@@ -39,7 +46,12 @@ def run(arguments: argparse.Namespace) -> int:
     require("numpy", "scipy", "cv2", "PIL", "onnxruntime")
     from ..benchmark.measure import run_benchmark
 
-    results = run_benchmark(clip, arguments.frames, arguments.repeats, lambda text: print(text, file=sys.stderr))  # noqa: T201 - the command line's voice
+    pythons = arguments.blender_python or [Path(sys.executable)]
+
+    def tell(text: str) -> None:
+        print(text, file=sys.stderr)  # noqa: T201 - the command line's voice
+
+    results = run_benchmark(clip, arguments.frames, arguments.repeats, pythons, tell)
     if arguments.json:
         print(json.dumps({"measurements": [result.as_dict() for result in results]}))  # noqa: T201 - result
         return 0

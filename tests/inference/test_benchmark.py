@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from inference.__main__ import main
-from inference.benchmark.measure import summarise
+from inference.benchmark.measurement import summarise
 from inference.benchmark.movie import SIZE_PX, write_movie
 from inference.contract import ErrorCode
 from inference.media import FrameSelection, open_source
@@ -48,6 +48,7 @@ def test_a_small_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     whole = measured["reconstruct 720p movie, end to end"]
     assert whole["goal"] == 8.0
     assert whole["ratio"] == pytest.approx(whole["median"] / 8.0)
+    assert any(name.endswith("build 300 frames") for name in measured)
     assert all(item["median"] > 0 for item in measured.values())
     assert 50 < measured["worker's peak memory"]["median"] < 1500
 
