@@ -73,7 +73,7 @@ def smooth_motion(
     sharp = _SHARP_SIGMAS * _noise(measured, linked & (weight[:, None, 2:] > _BRIDGED_WEIGHT))
     # The stronger the user smooths, the more of the motion itself is meant.
     sharp = sharp / max(1e-6, 1.0 - max(0.0, 2.0 * strength - 1.0)) ** 2
-    # A sharp turn that only an unsure frame claims is noise: that of a measurement goes with one over its weight's root.
+    # A sharp turn that only an unsure frame claims is noise, which goes with one over the root of the weight.
     least = np.minimum(np.minimum(weight[:, 2:], weight[:, 1:-1]), weight[:, :-2])
     sharp = sharp[..., None] / np.sqrt(least)[:, None]
     smooth = measured
