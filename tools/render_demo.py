@@ -25,8 +25,9 @@ import numpy as np
 from inference.camera import Camera
 from inference.contract import write_take
 from inference.hands.model import HandModel
+from inference.media.source_hash import movie_hash, picture_hash
 
-from .demo_scene import actors, film, stage
+from .demo_scene import actors, arm, choreography, complexion, film, poses, stage, surface
 from .demo_scene.arm import build_skin, pose_arm
 from .demo_scene.choreography import (
     CLIP_SIZE_PX,
@@ -51,7 +52,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="*", choices=["picture", "clip"], default=["picture", "clip"])
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--samples", type=int, help="samples a pixel (default: 24 for the picture, 12 for the clip)")
+    parser.add_argument("--samples", type=int, help="samples a pixel (default: 24 for the picture, 6 for the clip)")
     parser.add_argument("--scale", type=float, default=1.0, help="part of the full picture size, for trials")
     parser.add_argument("--every", type=int, default=1, help="render only every n-th frame of the clip, for trials")
     parser.add_argument("--out", type=Path, default=DEMO, help="folder for the results (default: demo)")
@@ -75,14 +76,14 @@ def _make_picture(model: HandModel, options: argparse.Namespace) -> None:
     path = options.out / "picture.jpg"
     film.write_jpeg(path, studio.photograph(0, folder), round(FOCAL_MM))
     camera = Camera.from_focal_mm(FOCAL_MM, size, "exif")
-    write_take(truth_take(performance, camera, 0.0, path.name, _sha256(path)), options.out / "picture_truth.npz")
+    write_take(truth_take(performance, camera, 0.0, path.name, picture_hash(path)), options.out / "picture_truth.npz")
     print(f"{path}: {path.stat().st_size / 1e3:.0f} kB")
 
 
 def _make_clip(model: HandModel, options: argparse.Namespace) -> None:
     size = _scaled(CLIP_SIZE_PX, options.scale)
     performance = perform_clip(model)
-    studio = Studio(performance, size, options.samples or 12, options.threads, levels=2)
+    studio = Studio(performance, size, options.samples or 6, options.threads, levels=2)
     folder = _work_folder(model, f"clip_{size[0]}_{studio.samples}")
     frames = list(range(0, performance.points_m.shape[1], options.every))
     pictures: list[Path] = []
@@ -97,7 +98,7 @@ def _make_clip(model: HandModel, options: argparse.Namespace) -> None:
     with _quiet():
         film.write_movie(path, pictures, size, FPS)
     camera = Camera.from_focal_mm(FOCAL_MM, size, "given")
-    write_take(truth_take(performance, camera, FPS, path.name, _sha256(path)), options.out / "clip_truth.npz")
+    write_take(truth_take(performance, camera, FPS, path.name, movie_hash(path)), options.out / "clip_truth.npz")
     print(f"{path}: {path.stat().st_size / 1e3:.0f} kB, {len(pictures)} frames")
 
 
@@ -118,7 +119,7 @@ class Studio:
 
     def photograph(self, frame: int, folder: Path) -> film.Picture:
         """(H, W, 3) BGR of one frame; layers that lie in `folder` already are taken from there."""
-        background_path, hands_path = folder / "room.png", folder / f"hands_{frame:04d}.png"
+        background_path, hands_path = _room_path(self._size_px), folder / f"hands_{frame:04d}.png"
         if not background_path.exists():
             self._render_room(background_path)
         if not hands_path.exists():
@@ -129,23 +130,29 @@ class Studio:
         return film.compose(hands_path, background.astype(np.uint8), seed=frame)
 
     def _render_room(self, path: Path) -> None:
-        for arm in self._arms:
-            arm.hide(True)
+        for actor in self._arms:
+            actor.hide(True)
         stage.blur_background(self._scene, FOCUS_M, F_STOP)
         self._scene.cycles.samples = 48
         self._render(path, "RGB")
         self._scene.cycles.samples = self.samples
         self._scene.camera.data.dof.use_dof = False
-        for arm in self._arms:
-            arm.hide(False)
+        for actor in self._arms:
+            actor.hide(False)
 
     def _render_hands(self, frame: int, path: Path) -> None:
-        for arm, skin, motion in zip(self._arms, self._skins, self._performance.motions, strict=True):
-            arm.move(pose_arm(skin, motion, frame))
+        motions = self._performance.motions
+        posed = [pose_arm(skin, motion, frame) for skin, motion in zip(self._skins, motions, strict=True)]
+        for actor, one in zip(self._arms, posed, strict=True):
+            actor.move(one)
+        stage.render_only(
+            self._scene, np.concatenate([*(one.skin_m for one in posed), *(one.sleeve_m for one in posed)])
+        )
         for thing in self._room:
             thing.visible_camera = False
         self._scene.render.film_transparent = True
         self._render(path, "RGBA")
+        self._scene.render.use_border = False
         self._scene.render.film_transparent = False
         for thing in self._room:
             thing.visible_camera = True
@@ -177,11 +184,19 @@ def _quiet() -> Iterator[None]:
         os.close(kept)
 
 
+def _room_path(size_px: tuple[int, int]) -> Path:
+    """Where the room without hands is kept: it depends on `stage` alone."""
+    digest = hashlib.sha256(Path(stage.__file__).read_bytes()).hexdigest()[:12]
+    folder = DEMO / "out" / "render"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"room_{size_px[0]}_{digest}.png"
+
+
 def _work_folder(model: HandModel, name: str) -> Path:
     """Where the layers of this model, this scene and these settings are kept."""
     digest = hashlib.sha256(model.sha256.encode())
-    for source in sorted((ROOT / "tools" / "demo_scene").glob("*.py")):
-        digest.update(source.read_bytes())
+    for module in (actors, arm, choreography, complexion, poses, stage, surface):
+        digest.update(Path(module.__file__).read_bytes())
     folder = DEMO / "out" / "render" / f"{name}_{digest.hexdigest()[:12]}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -190,10 +205,6 @@ def _work_folder(model: HandModel, name: str) -> Path:
 def _scaled(size_px: tuple[int, int], scale: float) -> tuple[int, int]:
     """Even numbers: H.264 wants them."""
     return 2 * round(size_px[0] * scale / 2), 2 * round(size_px[1] * scale / 2)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 if __name__ == "__main__":

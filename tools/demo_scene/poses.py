@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inference.fit.joint_limits import SIDE_SIGNS
+from inference.hands.joint_limits import SIDE_SIGNS
 from inference.hands.joint_axes import joint_frames
 from inference.hands.joints import FINGERS, JOINT_COUNT, Side
 from inference.hands.model import HandModel

@@ -34,7 +34,9 @@ def new_scene(size_px: tuple[int, int], focal_mm: float, samples: int, threads: 
     cycles.device, cycles.samples, cycles.seed = "CPU", samples, 7
     cycles.use_adaptive_sampling, cycles.adaptive_threshold = True, 0.04
     cycles.use_denoising, cycles.denoiser = True, "OPENIMAGEDENOISE"
-    cycles.denoising_quality = "BALANCED"
+    cycles.denoising_quality, cycles.denoising_prefilter = (
+        ("BALANCED", "ACCURATE") if samples > 16 else ("FAST", "NONE")
+    )
     cycles.max_bounces, cycles.diffuse_bounces, cycles.glossy_bounces = 3, 1, 1
     cycles.transmission_bounces, cycles.transparent_max_bounces = 2, 4
     cycles.caustics_reflective = cycles.caustics_refractive = False
@@ -56,6 +58,19 @@ def blur_background(scene: Any, focus_m: float, aperture: float) -> None:
     """Let the camera focus on the hands; `aperture` is the f-stop of a lens of this focal length on 35 mm film."""
     optics = scene.camera.data.dof
     optics.use_dof, optics.focus_distance, optics.aperture_fstop = True, focus_m, aperture
+
+
+def render_only(scene: Any, points_m: Any) -> None:
+    """Restrict the render to the part of the picture that points (N, 3) in OpenCV camera axes cover."""
+    camera = scene.camera.data
+    aspect = scene.render.resolution_x / scene.render.resolution_y
+    seen = points_m[points_m[:, 2] > 0.05]
+    across = 0.5 + camera.lens / camera.sensor_width * seen[:, :2] / seen[:, 2:] * [1.0, -aspect]
+    low, high = np.clip(across.min(axis=0) - 0.02, 0, 1), np.clip(across.max(axis=0) + 0.02, 0, 1)
+    render = scene.render
+    render.use_border, render.use_crop_to_border = True, False
+    render.border_min_x, render.border_min_y = (float(value) for value in low)
+    render.border_max_x, render.border_max_y = (float(value) for value in high)
 
 
 def build_room(scene: Any) -> list[Any]:

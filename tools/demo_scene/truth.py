@@ -33,7 +33,7 @@ def truth_take(performance: Performance, camera: Camera, fps: float, source: str
         source_sha256=source_sha256,
         picture_size_px=camera.picture_size_px,
         fps=fps,
-        frames=np.arange(count),
+        frames=np.arange(1, count + 1),
         readable=np.ones(count, dtype=np.bool_),
         focal_px=camera.focal_px,
         principal_px=camera.principal_px,
