@@ -17,7 +17,8 @@ from .start import place
 
 Array = NDArray[np.float64]
 
-_CHUNK_FRAMES: Final = 128
+CHUNK_FRAMES: Final = 128
+"""Frames solved for at a time: enough to keep numpy busy, few enough to keep memory flat."""
 _SHAPE_FRAMES: Final = 64
 """Frames, spread over the clip, that the shape is estimated from."""
 _INDEPENDENT_FRAMES: Final = 8.0
@@ -61,8 +62,8 @@ def refine(skeletons: Skeletons, camera: Camera, weights: Weights, frames: ClipF
     quat, translation = np.zeros(frames.quat_wxyz.shape), np.zeros((*frames.present.shape, 3))
     quat[..., 0] = 1.0
     seen = np.flatnonzero(frames.present.any(axis=0))
-    for first in range(0, len(seen), _CHUNK_FRAMES):
-        part = seen[first : first + _CHUNK_FRAMES]
+    for first in range(0, len(seen), CHUNK_FRAMES):
+        part = seen[first : first + CHUNK_FRAMES]
         chunk = frames.take(part)
         objective, state = _problem(skeletons, camera, weights, chunk, shape)
         # As many steps for every frame, so that a frame's pose does not depend on what else is in its chunk.

@@ -15,7 +15,7 @@ from ..hands.joints import SIDES, Side
 from ..hands.model import HandModel
 from ..hands.rotations import quat_wxyz_to_matrix
 from ..hands.skinning import pose_hand
-from .clip import ClipFrames, refine
+from .clip import CHUNK_FRAMES, ClipFrames, refine
 from .kinematics import CHAIN_ORDER, POINT_ORDER, HandState, Skeletons
 from .landmark_offsets import landmark_offsets_m
 from .objective import Objective, Weights
@@ -168,9 +168,11 @@ class HandFitter:
             shapes[:] = fitted.betas
             for index in shown:
                 seen = np.flatnonzero(present[index])
-                joints_m[index, seen] = self.full_points_m(
-                    SIDES[index], quat[index, seen], shapes[index], translation[index, seen]
-                )
+                for first in range(0, len(seen), CHUNK_FRAMES):
+                    part = seen[first : first + CHUNK_FRAMES]
+                    joints_m[index, part] = self.full_points_m(
+                        SIDES[index], quat[index, part], shapes[index], translation[index, part]
+                    )
         return RefinedClip(quat, translation, shapes, joints_m)
 
     def landmarks_px(self, side: Side, quat_wxyz: Array, translation_m: Array, betas: Array) -> Array:

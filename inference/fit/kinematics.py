@@ -13,11 +13,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..hands.joint_axes import joint_frames
+from ..hands.joint_limits import SIDE_SIGNS, limit_table, mirrored_limits
 from ..hands.joints import JOINT_COUNT, POINT_COUNT, TIP_PARENTS
 from ..hands.model import HandModel
 from ..hands.rotations import matrix_to_quat_wxyz, matrix_to_rotvec, quat_wxyz_to_matrix, rotvec_to_matrix
-from .joint_limits import SIDE_SIGNS, limit_table
 
 Array = NDArray[np.float64]
 
@@ -80,7 +79,7 @@ class Skeletons:
     def __init__(self, models: Sequence[HandModel], offsets_m: Array | None = None) -> None:
         in_order = [np.concatenate([m.joint_template, m.v_template[m.tip_vertices]]) for m in models]
         by_shape = np.stack([np.concatenate([m.joint_shapedirs, m.shapedirs[m.tip_vertices]]) for m in models])
-        frames = np.stack([joint_frames(p, m.side) * SIDE_SIGNS[m.side] for m, p in zip(models, in_order, strict=True)])
+        frames = np.stack([model.joint_axes * SIDE_SIGNS[model.side] for model in models])
         rest, by_shape = np.stack(in_order)[:, CHAIN_ORDER], by_shape[:, CHAIN_ORDER]
         self.shape_count = by_shape.shape[-1]
         bones, bones_by_shape = rest[:, 1:] - rest[:, BONE_PARENTS], by_shape[:, 1:] - by_shape[:, BONE_PARENTS]
@@ -101,6 +100,11 @@ class Skeletons:
         mirror image in frames whose second and third axes are turned round is the negative."""
         self._set_offsets(rest, frames, np.zeros((POINT_COUNT, 3)) if offsets_m is None else offsets_m)
         limits = limit_table()
+        ranges = np.stack(
+            [m.joint_limits_rad if m.side == "right" else mirrored_limits(m.joint_limits_rad) for m in models]
+        )
+        limits[..., 0] = ranges[:, 1:, :, 0].min(axis=0).reshape(FINGER_COUNT, 3, 3)
+        limits[..., 1] = ranges[:, 1:, :, 1].max(axis=0).reshape(FINGER_COUNT, 3, 3)
         free = limits[..., 1] > limits[..., 0]
         self.free_finger, self.free_axis = np.nonzero(free.reshape(FINGER_COUNT, 9))
         self.free = free

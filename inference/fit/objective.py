@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ..hands.joint_limits import DIP_PER_PIP
 from ..hands.rotations import matrix_to_rotvec
-from .joint_limits import DIP_PER_PIP
 from .kinematics import BONE_PARENTS, FINGER_COUNT, POINT_ORDER, WRIST_PARAMETERS, HandState, Skeletons
 
 Array = NDArray[np.float64]

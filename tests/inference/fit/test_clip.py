@@ -136,7 +136,7 @@ def test_one_hand_alone_and_none(fitter: HandFitter, made: MadeClip) -> None:
 
 def test_chunks_leave_no_trace(fitter: HandFitter, made: MadeClip, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = refine(fitter, made)
-    monkeypatch.setattr(clip_module, "_CHUNK_FRAMES", 7)
+    monkeypatch.setattr(clip_module, "CHUNK_FRAMES", 7)
     parts = refine(fitter, made)
     np.testing.assert_array_equal(parts.betas, whole.betas)
     np.testing.assert_allclose(parts.joints_m, whole.joints_m, atol=2e-4)

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.fit.joint_limits import LIMITS, limit_table
 from inference.fit.kinematics import (
     CHAIN_ORDER,
     POINT_ORDER,
@@ -15,6 +14,7 @@ from inference.fit.kinematics import (
     Skeletons,
     exponential_and_right_jacobian,
 )
+from inference.hands.joint_limits import LIMITS, limit_table
 from inference.hands.joints import JOINT_COUNT, POINT_NAMES, SIDES, Side
 from inference.hands.rotations import matrix_to_rotvec, rotvec_to_matrix
 from tests.inference.fit.made_hands import models, random_hand, skeleton
