@@ -25,6 +25,7 @@ class TWOHAND_PG_settings(bpy.types.PropertyGroup):
         frame_step: int
         focal_source: str
         focal_mm: float
+        limit_joints: bool
     else:
         input_path: StringProperty(
             name="Input",
@@ -71,6 +72,10 @@ class TWOHAND_PG_settings(bpy.types.PropertyGroup):
             soft_min=10.0,
             soft_max=200.0,
             unit="CAMERA",
+        )
+        limit_joints: BoolProperty(
+            name="Limit Joints",
+            description="Hold the finger bones within what joints can do, by a constraint on each that can be removed",
         )
 
 

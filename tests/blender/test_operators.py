@@ -13,7 +13,7 @@ from pathlib import Path
 import bpy
 import pytest
 from addon_session import draw, pump_until_done, registered, script_worker
-from scene_access import current_scene
+from scene_access import current_scene, pose_of
 from take_factory import ROOT, make_take
 from twohand_extension.inference.contract import ErrorCode, write_take
 from twohand_extension.twohand_blender import job, locations, panels, results, summary
@@ -231,6 +231,15 @@ def test_importing_again_replaces_and_removing_leaves_the_users_things(take_path
         bpy.ops.twohand.remove_result()
     with pytest.raises(RuntimeError, match="There are no hands in this scene"):
         bpy.ops.twohand.export_fbx(filepath=str(take_path.with_name("x.fbx")))
+
+
+@pytest.mark.parametrize("limited", [False, True])
+def test_joints_are_limited_where_the_scene_asks_for_it(take_path: Path, limited: bool) -> None:
+    current_scene().twohand.limit_joints = limited
+    assert bpy.ops.twohand.import_take(filepath=str(take_path)) == {"FINISHED"}
+    bones = pose_of(bpy.data.objects["HandArmature_L"]).bones
+    assert len(bones["thumb_02_L"].constraints) == limited
+    assert "limit_joints" in draw(panels.TWOHAND_PT_reconstruct)
 
 
 def test_the_named_take_is_the_one_that_is_meant(tmp_path: Path) -> None:

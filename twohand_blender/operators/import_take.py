@@ -12,6 +12,7 @@ from bpy_extras.io_utils import ImportHelper
 from ...inference.contract import read_take
 from ...inference.hands.open_hand import load_hand_models
 from ..locations import EXTENSION_FOLDER
+from ..properties import settings_of
 from ..results import keep_summary
 from ..scene.build import BuildOptions, build_take
 from ..scene.editing import scene_of
@@ -72,7 +73,8 @@ def import_take(context: bpy.types.Context, path: Path) -> list[str]:
         the take cannot be read, holds no hands or needs another hand model
     """
     take = read_take(path)
-    built = build_take(context, take, load_hand_models(EXTENSION_FOLDER / "weights"), BuildOptions(take_path=path))
+    options = BuildOptions(take_path=path, limit_bones=settings_of(scene_of(context)).limit_joints)
+    built = build_take(context, take, load_hand_models(EXTENSION_FOLDER / "weights"), options)
     lines = describe_take(take) + list(built.warnings)
     keep_summary(scene_of(context), built.key, lines)
     return lines

@@ -25,6 +25,7 @@ from .collection import TAKE_PATH, built_keys, ensure_collection, find_collectio
 from .correctives import add_drivers, offsets_in_bone_axes
 from .editing import scene_of
 from .hand_mesh import LARGEST_SHAPE_VALUE, build_mesh
+from .joint_constraints import add_joint_constraints
 from .material import Tint, build_material
 from .names import CAMERA_NAME, SIDE_SUFFIX, armature_name, mesh_name
 from .ownership import Block, TakeKey, mark_of, put_mark, remove_blocks, replace_objects, restore_name
@@ -57,6 +58,7 @@ class BuildOptions:
     set_render_size : render in the picture's size
     set_active_camera : look through the take's camera
     tint : same skin for both hands or a cooler one for the left
+    limit_bones : constraints that hold the finger bones within what joints can do
     """
 
     name: str = ""
@@ -67,6 +69,7 @@ class BuildOptions:
     set_render_size: bool = True
     set_active_camera: bool = True
     tint: Tint = "same"
+    limit_bones: bool = False
 
 
 @dataclass(frozen=True)
@@ -248,6 +251,8 @@ class _Builder:
         points = np.concatenate([joints, vertices[model.tip_vertices]])
         armature = build_armature(self._context, side, points)
         self._add(armature_role(side), armature, armature_name(side))
+        if self._options.limit_bones:
+            add_joint_constraints(armature, model)
         offsets = offsets_in_bone_axes(model, rest_axes(armature, side))
         mesh_object = self._add(mesh_role(side), build_mesh(model, betas, offsets, armature), mesh_name(side))
         add_drivers(mesh_object, armature, side)
