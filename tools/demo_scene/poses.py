@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inference.hands.joint_limits import SIDE_SIGNS
 from inference.hands.joint_axes import joint_frames
+from inference.hands.joint_limits import SIDE_SIGNS
 from inference.hands.joints import FINGERS, JOINT_COUNT, Side
 from inference.hands.model import HandModel
 from inference.hands.rotations import rotvec_to_matrix
