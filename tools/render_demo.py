@@ -186,7 +186,7 @@ def _quiet() -> Iterator[None]:
 
 def _room_path(size_px: tuple[int, int]) -> Path:
     """Where the room without hands is kept: it depends on `stage` alone."""
-    digest = hashlib.sha256(Path(stage.__file__).read_bytes()).hexdigest()[:12]
+    digest = hashlib.sha256(Path(str(stage.__file__)).read_bytes()).hexdigest()[:12]
     folder = DEMO / "out" / "render"
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"room_{size_px[0]}_{digest}.png"
@@ -196,7 +196,7 @@ def _work_folder(model: HandModel, name: str) -> Path:
     """Where the layers of this model, this scene and these settings are kept."""
     digest = hashlib.sha256(model.sha256.encode())
     for module in (actors, arm, choreography, complexion, poses, stage, surface):
-        digest.update(Path(module.__file__).read_bytes())
+        digest.update(Path(str(module.__file__)).read_bytes())
     folder = DEMO / "out" / "render" / f"{name}_{digest.hexdigest()[:12]}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
