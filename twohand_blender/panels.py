@@ -58,6 +58,7 @@ class TWOHAND_PT_reconstruct(_HandsTab, bpy.types.Panel):
             rows.prop(settings, "frame_start")
             rows.prop(settings, "frame_end")
             rows.prop(settings, "frame_step")
+        column.prop(settings, "skin_tone")
         column.prop(settings, "limit_joints")
         column.prop(settings, "take_path", placeholder="Automatic")
         if not RUNNING.active:

@@ -26,6 +26,7 @@ class TWOHAND_PG_settings(bpy.types.PropertyGroup):
         focal_source: str
         focal_mm: float
         limit_joints: bool
+        skin_tone: str
     else:
         input_path: StringProperty(
             name="Input",
@@ -76,6 +77,16 @@ class TWOHAND_PG_settings(bpy.types.PropertyGroup):
         limit_joints: BoolProperty(
             name="Limit Joints",
             description="Hold the finger bones within what joints can do, by a constraint on each that can be removed",
+        )
+        skin_tone: EnumProperty(
+            name="Skin",
+            description="Colour of the skin to begin with; the material's node group has it and more",
+            items=[
+                ("LIGHT", "Light", "Light skin"),
+                ("MEDIUM", "Medium", "Medium skin"),
+                ("DARK", "Dark", "Dark skin"),
+            ],
+            default="MEDIUM",
         )
 
 

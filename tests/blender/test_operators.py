@@ -19,6 +19,7 @@ from twohand_extension.inference.contract import ErrorCode, write_take
 from twohand_extension.twohand_blender import job, locations, panels, results, summary
 from twohand_extension.twohand_blender.operators import reconstruct, running
 from twohand_extension.twohand_blender.scene import collection
+from twohand_extension.twohand_blender.scene.material import SKIN_TONES
 
 RUNNING = running.RUNNING
 WORKER_PYTHON = os.environ.get("TWOHAND_WORKER_PYTHON", sys.executable if sys.version_info[:2] == (3, 11) else "")
@@ -240,6 +241,13 @@ def test_joints_are_limited_where_the_scene_asks_for_it(take_path: Path, limited
     bones = pose_of(bpy.data.objects["HandArmature_L"]).bones
     assert len(bones["thumb_02_L"].constraints) == limited
     assert "limit_joints" in draw(panels.TWOHAND_PT_reconstruct)
+
+
+def test_the_skin_is_the_scenes(take_path: Path) -> None:
+    current_scene().twohand.skin_tone = "DARK"
+    assert bpy.ops.twohand.import_take(filepath=str(take_path)) == {"FINISHED"}
+    assert tuple(bpy.data.materials["HandSkin_R"].diffuse_color)[:3] == pytest.approx(SKIN_TONES["dark"])
+    assert "skin_tone" in draw(panels.TWOHAND_PT_reconstruct)
 
 
 def test_the_named_take_is_the_one_that_is_meant(tmp_path: Path) -> None:

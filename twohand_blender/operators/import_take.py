@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import bpy
 from bpy.props import StringProperty
@@ -16,6 +16,7 @@ from ..properties import settings_of
 from ..results import keep_summary
 from ..scene.build import BuildOptions, build_take
 from ..scene.editing import scene_of
+from ..scene.material import SkinTone
 from ..summary import describe_take
 from .messages import errors_reported
 from .running import RUNNING
@@ -73,7 +74,12 @@ def import_take(context: bpy.types.Context, path: Path) -> list[str]:
         the take cannot be read, holds no hands or needs another hand model
     """
     take = read_take(path)
-    options = BuildOptions(take_path=path, limit_bones=settings_of(scene_of(context)).limit_joints)
+    settings = settings_of(scene_of(context))
+    options = BuildOptions(
+        take_path=path,
+        skin_tone=cast(SkinTone, settings.skin_tone.lower()),
+        limit_bones=settings.limit_joints,
+    )
     built = build_take(context, take, load_hand_models(EXTENSION_FOLDER / "weights"), options)
     lines = describe_take(take) + list(built.warnings)
     keep_summary(scene_of(context), built.key, lines)

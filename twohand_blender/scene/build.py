@@ -26,7 +26,7 @@ from .correctives import add_drivers, offsets_in_bone_axes
 from .editing import scene_of
 from .hand_mesh import LARGEST_SHAPE_VALUE, build_mesh
 from .joint_constraints import add_joint_constraints
-from .material import Tint, build_material
+from .material import SKIN_GROUP_NAME, SkinTone, Tint, build_material, build_skin_group
 from .names import CAMERA_NAME, SIDE_SUFFIX, armature_name, mesh_name
 from .ownership import Block, TakeKey, mark_of, put_mark, remove_blocks, replace_objects, restore_name
 from .take_motion import hand_motions
@@ -58,6 +58,7 @@ class BuildOptions:
     set_render_size : render in the picture's size
     set_active_camera : look through the take's camera
     tint : same skin for both hands or a cooler one for the left
+    skin_tone : preset of the skin's colour
     limit_bones : constraints that hold the finger bones within what joints can do
     """
 
@@ -69,6 +70,7 @@ class BuildOptions:
     set_render_size: bool = True
     set_active_camera: bool = True
     tint: Tint = "same"
+    skin_tone: SkinTone = "medium"
     limit_bones: bool = False
 
 
@@ -215,6 +217,7 @@ class _Builder:
         self.timeline = timeline_of(take)
         self.objects: dict[str, bpy.types.Object] = {}
         self.warnings: list[str] = []
+        self._skin_group: bpy.types.NodeTree | None = None
         self._names: list[tuple[bpy.types.ID, str]] = []
 
     def build(self, motion: FilledMotion) -> None:
@@ -258,10 +261,17 @@ class _Builder:
         add_drivers(mesh_object, armature, side)
         mesh = mesh_object.data
         assert isinstance(mesh, bpy.types.Mesh)  # noqa: S101 - narrows the type
-        name = f"HandSkin_{SIDE_SUFFIX[side]}"
-        mesh.materials.append(self._own(build_material(name, side, self._options.tint), "material", name))
+        mesh.materials.append(self._build_material(side))
         assign_slot(action, armature, armature_name(side))
         _write_motion(armature, side, motion)
+
+    def _build_material(self, side: Side) -> bpy.types.Material:
+        if self._skin_group is None:
+            self._skin_group = self._own(build_skin_group(), "skin_group", SKIN_GROUP_NAME)
+        name = f"HandSkin_{SIDE_SUFFIX[side]}"
+        options = self._options
+        material = build_material(name, side, options.tint, options.skin_tone, self._skin_group)
+        return self._own(material, "material", name)
 
     def _add(self, role: str, item: bpy.types.Object, name: str) -> bpy.types.Object:
         self.objects[role] = item

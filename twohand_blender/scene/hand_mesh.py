@@ -11,7 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from ...inference.hands.joints import JOINT_COUNT
 from ...inference.hands.model import HandModel
 from .axes import model_to_rest
+from .material import ZONES_ATTRIBUTE
 from .names import bone_names, corrective_key_name, mesh_name, shape_key_name
+from .skin_zones import skin_zones
 
 SHAPE_RANGE: Final = 5.0
 """Slider range of the shape components; larger values of a take widen it."""
@@ -44,6 +46,8 @@ def build_mesh(
     mesh_object = bpy.data.objects.new(mesh_name(model.side), mesh)
     if model.uv is not None:
         _add_uv(mesh, model.polygons, model.uv)
+    _add_skin_zones(mesh, model)
+    mesh_object.add_rest_position_attribute = True  # the skin's pattern lies in it
     _add_shape_keys(mesh_object, model, np.asarray(betas, dtype=np.float64), basis, corrective_offsets_m)
     _add_vertex_groups(mesh_object, model)
     mesh_object.parent = armature_object
@@ -58,6 +62,11 @@ def build_mesh(
 def _add_uv(mesh: bpy.types.Mesh, polygons: NDArray[np.int32], uv: NDArray[np.float64]) -> None:
     layer = mesh.uv_layers.new(name="UVMap")
     layer.uv.foreach_set("vector", uv[polygons >= 0].astype(np.float32).ravel())
+
+
+def _add_skin_zones(mesh: bpy.types.Mesh, model: HandModel) -> None:
+    attribute = mesh.attributes.new(ZONES_ATTRIBUTE, "FLOAT_VECTOR", "POINT")
+    attribute.data.foreach_set("vector", skin_zones(model).astype(np.float32).ravel())  # type: ignore[attr-defined]  # of vectors
 
 
 def _add_shape_keys(
