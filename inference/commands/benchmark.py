@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps({"measurements": [result.as_dict() for result in results]}))  # noqa: T201 - result
         return 0
     for item in results:
-        line = f"{item.name:<42} {item.median:9.1f} {item.unit:<9} ({item.lowest:.1f} to {item.highest:.1f})"
+        line = f"{item.name:<42} {item.median:9.3g} {item.unit:<9} ({item.lowest:.3g} to {item.highest:.3g})"
         goal = "" if item.goal is None else f"  goal {item.goal:g}, met {item.ratio:.2f} times"
         print(line + goal)  # noqa: T201 - result
     return 0
