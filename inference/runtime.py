@@ -21,12 +21,11 @@ class Package:
 
 PACKAGES: Final = (
     Package("numpy", "numpy", "every computation"),
-    Package("scipy", "scipy", "assigning detections to hands"),
     Package("cv2", "opencv-python-headless", "movies, crops and previews"),
     Package("PIL", "pillow", "pictures and their EXIF data"),
     Package("onnxruntime", "onnxruntime", "finding hands"),
     Package("tqdm", "tqdm", "the progress bar on a terminal", required=False),
-    Package("torch", "torch", "the engine `intershape` (the engine `landmarks` does without)", required=False),
+    Package("torch", "torch", "the hand layer in torch (the engine `landmarks` does without)", required=False),
 )
 
 

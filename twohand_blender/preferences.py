@@ -10,7 +10,7 @@ from bpy.props import StringProperty
 from ..inference.contract import HandsError
 from .locations import EXTENSION_PACKAGE, worker_python
 
-_PACKAGES: Final = "numpy scipy opencv-python-headless pillow onnxruntime"
+_PACKAGES: Final = "numpy opencv-python-headless pillow onnxruntime"
 _MARK_ICONS: Final[dict[str, Literal["CHECKMARK", "INFO", "ERROR"]]] = {
     "ok": "CHECKMARK",
     "note": "INFO",

@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     clip = arguments.movie or _DEMO_CLIP
     if not clip.is_file():
         raise HandsError(ErrorCode.INPUT_MISSING, f"There is no clip at '{clip}'.", "Give one with --movie.")
-    require("numpy", "scipy", "cv2", "PIL", "onnxruntime")
+    require("numpy", "cv2", "PIL", "onnxruntime")
     from ..benchmark.measure import run_benchmark
 
     pythons = arguments.blender_python or [Path(sys.executable)]

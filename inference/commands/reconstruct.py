@@ -75,7 +75,7 @@ def load_engine(arguments: argparse.Namespace) -> Engine:
     from ..engines.engine import WEIGHTS_DIR
     from ..runtime import require
 
-    require("numpy", "scipy", "cv2", "PIL", "onnxruntime")
+    require("numpy", "cv2", "PIL", "onnxruntime")
     return create_engine(
         arguments.engine, EngineOptions(weights_dir=arguments.weights or WEIGHTS_DIR, threads=arguments.threads)
     )

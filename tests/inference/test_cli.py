@@ -113,7 +113,7 @@ def test_a_python_without_numpy_is_told_what_to_do(tmp_path: Path) -> None:
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize("module", ["cv2", "onnxruntime", "PIL", "scipy"])
+@pytest.mark.parametrize("module", ["cv2", "onnxruntime", "PIL"])
 def test_a_missing_package_is_named(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str
 ) -> None:
