@@ -60,6 +60,7 @@ class TWOHAND_PT_reconstruct(_HandsTab, bpy.types.Panel):
             rows.prop(settings, "frame_step")
         column.prop(settings, "skin_tone")
         column.prop(settings, "limit_joints")
+        column.prop(settings, "smoothing")
         column.prop(settings, "take_path", placeholder="Automatic")
         if not RUNNING.active:
             _draw_interpreter(layout, context)
@@ -88,6 +89,10 @@ class TWOHAND_PT_results(_HandsTab, bpy.types.Panel):
             removal.take_name, removal.take_source = key.name, key.source
             width = _line_length(context)
             _draw_lines(box, summary_of(scene, key), width)
+            column = box.column(align=True)
+            column.prop(settings_of(scene), "smoothing")
+            smooth = column.operator("twohand.smooth", icon="SMOOTHCURVE")
+            smooth.take_name, smooth.take_source = key.name, key.source
             box.operator_context = "INVOKE_DEFAULT"
             export = box.operator("twohand.export_fbx", text="Export FBX...", icon="EXPORT")
             export.take_name, export.take_source = key.name, key.source

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, cast
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
+from ..inference.motion.smoothing import DEFAULT_STRENGTH
+
 SCENE_PROPERTY = "twohand"
 """``scene.twohand``"""
 
@@ -27,6 +29,7 @@ class TWOHAND_PG_settings(bpy.types.PropertyGroup):
         focal_mm: float
         limit_joints: bool
         skin_tone: str
+        smoothing: float
     else:
         input_path: StringProperty(
             name="Input",
@@ -87,6 +90,15 @@ class TWOHAND_PG_settings(bpy.types.PropertyGroup):
                 ("DARK", "Dark", "Dark skin"),
             ],
             default="MEDIUM",
+        )
+        smoothing: FloatProperty(
+            name="Smoothing",
+            description="How much jitter is taken out of the motion when it is keyed: 0 keeps it as measured, beyond "
+            "0.6 fast motion is flattened, too. The take file stays as measured",
+            default=DEFAULT_STRENGTH,
+            min=0.0,
+            max=1.0,
+            subtype="FACTOR",
         )
 
 

@@ -8,7 +8,7 @@ from typing import Final
 import bpy
 
 from . import panels, preferences, properties
-from .operators import cancel, check_runtime, export_fbx, import_take, reconstruct, remove_result, running
+from .operators import cancel, check_runtime, export_fbx, import_take, reconstruct, remove_result, running, smooth
 
 CLASSES: Final = (
     preferences.TWOHAND_AP_preferences,
@@ -16,6 +16,7 @@ CLASSES: Final = (
     cancel.TWOHAND_OT_cancel,
     import_take.TWOHAND_OT_import_take,
     remove_result.TWOHAND_OT_remove_result,
+    smooth.TWOHAND_OT_smooth,
     export_fbx.TWOHAND_OT_export_fbx,
     check_runtime.TWOHAND_OT_check_runtime,
     panels.TWOHAND_PT_reconstruct,

@@ -22,6 +22,13 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> argparse.Argument
     parser.add_argument("--out", type=Path, metavar="FILE", help="PNG, JPEG or MP4; default: beside the take")
     parser.add_argument("--frame", type=int, metavar="N", help="draw this frame alone, as a picture")
     parser.add_argument("--points", action="store_true", help="draw the observed joints and the skeleton, too")
+    parser.add_argument(
+        "--smooth",
+        type=_strength,
+        default=0.0,
+        metavar="S",
+        help="draw the motion smoothed, from 0 (as measured, the default) to 1; Blender's default is 0.5",
+    )
     parser.add_argument("--weights", type=Path, metavar="FOLDER", help="folder of the model files")
     parser.add_argument("--records", action="store_true", help="print one JSON record a line on stdout")
     return parser
@@ -43,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.take,
             arguments.out,
             load_hand_models(arguments.weights or WEIGHTS_DIR),
-            options=PreviewOptions(points=arguments.points, frame=arguments.frame),
+            options=PreviewOptions(points=arguments.points, frame=arguments.frame, smoothing=arguments.smooth),
             report=output,
             cancelled=cancelled,
         )
@@ -51,3 +58,13 @@ def run(arguments: argparse.Namespace) -> int:
         if isinstance(output, PersonOutput):
             print(path)  # noqa: T201 - the one thing that a script wants on stdout
     return 0
+
+
+def _strength(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0.0 <= value <= 1.0:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number between 0 and 1")
+    return value

@@ -18,9 +18,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ..contract import Take
 from ..hands.joints import JOINT_COUNT
 from ..hands.rotations import align_quat_signs, normalise_quat_wxyz
-from .gaps import UNKNOWN_RATE_FPS, FilledMotion, FrameState
+from .gaps import UNKNOWN_RATE_FPS, FilledMotion, FrameState, fill_take
 
 Array = NDArray[np.float64]
 
@@ -39,6 +40,12 @@ _ROUNDS: Final = 4
 _SHARP_SIGMAS: Final = 1.5
 """Accelerations beyond this many standard deviations of the noise count as motion."""
 _LEAST_NOISE: Final = 1e-5
+
+
+def smooth_take(take: Take, strength: float = DEFAULT_STRENGTH) -> FilledMotion:
+    """`smooth_motion` for a take as measured, its gaps filled; the take itself stays raw."""
+    step = float(np.median(np.diff(take.frames))) if len(take.frames) > 1 else 1.0
+    return smooth_motion(fill_take(take), take.confidence, fps=take.fps / max(step, 1.0), strength=strength)
 
 
 def smooth_motion(

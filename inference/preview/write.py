@@ -27,6 +27,7 @@ from ..hands.joints import Side
 from ..hands.model import HandModel
 from ..media import FrameSelection, Source, open_source, read_ahead
 from .overlay import draw_mesh, draw_points, posed_mesh
+from .smoothed import smoothed_take
 
 PICTURE_SUFFIXES: Final = (".png", ".jpg", ".jpeg")
 MOVIE_SUFFIXES: Final = (".mp4",)
@@ -45,10 +46,12 @@ class PreviewOptions:
     ----------
     points : draw the observed joints and the fitted skeleton, too
     frame : draw this frame alone, as a picture
+    smoothing : strength from 0 to 1 (`motion.smoothing`); the take file stays as measured
     """
 
     points: bool = False
     frame: int | None = None
+    smoothing: float = 0.0
 
 
 def write_preview(
@@ -80,6 +83,8 @@ def write_preview(
             f"'{take_path.name}' was made with another version of the hand model '{take.model_name}'.",
             "Reconstruct again with the model that is installed now.",
         )
+    if options.smoothing > 0:
+        take = smoothed_take(take, models, options.smoothing)
     rows = _rows(take, options)
     as_picture = len(take.frames) == 1 or options.frame is not None
     path = _out_path(take_path, out, as_picture)

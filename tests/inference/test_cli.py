@@ -139,6 +139,8 @@ def test_a_missing_package_is_named(
         (["reconstruct", str(HANDS), "--engine", "magic"], "magic"),
     ],
 )
+        (["preview", "a.hands.npz", "--smooth", "1.5"], "'1.5'"),
+        (["preview", "a.hands.npz", "--smooth", "much"], "'much'"),
 def test_wrong_words_get_one_sentence(capsys: pytest.CaptureFixture[str], words: list[str], part: str) -> None:
     code, out, err = run(capsys, *words)
     assert code == ErrorCode.USAGE.exit_code

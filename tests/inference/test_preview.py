@@ -23,6 +23,7 @@ from inference.hands.skinning import pose_hand
 from inference.media import open_source
 from inference.preview.overlay import COLOURS, draw_mesh, draw_points, posed_mesh, vertex_normals
 from inference.preview.rasterizer import rasterize
+from inference.preview.smoothed import smoothed_take
 from inference.preview.write import PreviewOptions, write_preview
 from tests.pictures import movie_index, movie_level, save, save_movie
 
@@ -296,3 +297,35 @@ def test_cancelling_leaves_nothing(tmp_path: Path) -> None:
         preview(hand_take(None, 5), tmp_path, cancel=True)
     assert caught.value.code is ErrorCode.CANCELLED
     assert [path.name for path in tmp_path.iterdir()] == ["a.hands.npz"]
+
+
+# --- smoothed -------------------------------------------------------------------------------------------------------
+
+
+def jumping_take(frame_count: int = 40) -> Take:
+    """`hand_take` with wrists that jitter."""
+    take = hand_take(None, frame_count)
+    take.translation_m[..., :2] += np.random.default_rng(0).normal(0.0, 0.004, (2, frame_count, 2))
+    return take
+
+
+def test_smoothed_the_hands_move_less_and_stay_where_they_were_seen() -> None:
+    take = jumping_take()
+    take.present[0, 10:14] = False
+    smooth = smoothed_take(take, MODELS, 0.5)
+    np.testing.assert_array_equal(smooth.present, take.present)
+    before, after = (np.abs(np.diff(item.translation_m[1, :, 0], 2)).mean() for item in (take, smooth))
+    assert after < before / 2
+    np.testing.assert_array_equal(smooth.translation_m[0, 10:14], take.translation_m[0, 10:14])
+    # The joints that are drawn belong to the hand that is drawn.
+    np.testing.assert_allclose(smooth.joints_m[1, :, 0], smooth.translation_m[1], atol=1e-9)
+    np.testing.assert_array_equal(smoothed_take(take, MODELS, 0.0).quat_wxyz[:, :10], take.quat_wxyz[:, :10])
+
+
+def test_a_smoothed_preview_differs_and_the_take_file_does_not(tmp_path: Path) -> None:
+    take = jumping_take()
+    raw, _ = preview(take, tmp_path, tmp_path / "raw.png", PreviewOptions(points=True, frame=20))
+    stored = (tmp_path / "a.hands.npz").read_bytes()
+    smooth, _ = preview(take, tmp_path, tmp_path / "s.png", PreviewOptions(points=True, frame=20, smoothing=0.5))
+    assert (tmp_path / "a.hands.npz").read_bytes() == stored
+    assert np.any(np.asarray(Image.open(raw)) != np.asarray(Image.open(smooth)))

@@ -11,6 +11,7 @@ from bpy_extras.io_utils import ImportHelper
 
 from ...inference.contract import read_take
 from ...inference.hands.open_hand import load_hand_models
+from ...inference.motion.smoothing import smooth_take
 from ..locations import EXTENSION_FOLDER
 from ..properties import settings_of
 from ..results import keep_summary
@@ -18,6 +19,7 @@ from ..scene.build import BuildOptions, build_take
 from ..scene.editing import scene_of
 from ..scene.material import SkinTone
 from ..summary import describe_take
+from ..take_file import fingerprint
 from .messages import errors_reported
 from .running import RUNNING
 
@@ -73,14 +75,17 @@ def import_take(context: bpy.types.Context, path: Path) -> list[str]:
     HandsError
         the take cannot be read, holds no hands or needs another hand model
     """
-    take = read_take(path)
+    # The fingerprint first: a file that is replaced meanwhile is then found changed, not taken for the one read.
+    sha256, take = fingerprint(path), read_take(path)
     settings = settings_of(scene_of(context))
     options = BuildOptions(
         take_path=path,
+        take_sha256=sha256,
         skin_tone=cast(SkinTone, settings.skin_tone.lower()),
         limit_bones=settings.limit_joints,
     )
-    built = build_take(context, take, load_hand_models(EXTENSION_FOLDER / "weights"), options)
+    motion = smooth_take(take, settings.smoothing)
+    built = build_take(context, take, load_hand_models(EXTENSION_FOLDER / "weights"), options, motion)
     lines = describe_take(take) + list(built.warnings)
     keep_summary(scene_of(context), built.key, lines)
     return lines

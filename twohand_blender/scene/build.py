@@ -21,18 +21,19 @@ from .armature import build_armature, rest_axes, wrist_rest_m
 from .background import add_background, find_background
 from .bone_motion import HandMotion, bone_channels
 from .camera import build_camera, set_render_size
-from .collection import TAKE_PATH, built_keys, ensure_collection, find_collection, own_objects
+from .collection import TAKE_PATH, TAKE_SHA256, built_keys, ensure_collection, find_collection, own_objects
 from .correctives import add_drivers, offsets_in_bone_axes
 from .editing import scene_of
 from .hand_mesh import LARGEST_SHAPE_VALUE, build_mesh
 from .joint_constraints import add_joint_constraints
 from .material import SKIN_GROUP_NAME, SkinTone, Tint, build_material, build_skin_group
 from .names import CAMERA_NAME, SIDE_SUFFIX, armature_name, mesh_name
-from .ownership import Block, TakeKey, mark_of, put_mark, remove_blocks, replace_objects, restore_name
+from .ownership import Block, TakeKey, mark_of, originals, put_mark, remove_blocks, replace_objects, restore_name
 from .take_motion import hand_motions
 from .timeline import set_frame_range, set_frame_rate, timeline_of
 
 CAMERA_ROLE: Final = "camera"
+ACTION_ROLE: Final = "action"
 
 
 def armature_role(side: Side) -> str:
@@ -52,7 +53,7 @@ class BuildOptions:
     Parameters
     ----------
     name : shown to the user and part of what identifies a result; by default the source's name
-    take_path : the take file, remembered on the collection
+    take_path, take_sha256 : the take file and its fingerprint, remembered on the collection
     background : show the source behind the hands
     set_frame_range, set_frame_rate : take over the take's frames and its frames a second
     set_render_size : render in the picture's size
@@ -64,6 +65,7 @@ class BuildOptions:
 
     name: str = ""
     take_path: Path | None = None
+    take_sha256: str = ""
     background: bool = True
     set_frame_range: bool = True
     set_frame_rate: bool = True
@@ -138,7 +140,7 @@ def build_take(
         raise
     collection = ensure_collection(scene, key)
     if not had_collection or options.take_path is not None:
-        collection[TAKE_PATH] = str(options.take_path or "")
+        collection[TAKE_PATH], collection[TAKE_SHA256] = str(options.take_path or ""), options.take_sha256
     replace_objects(previous, builder.objects)
     for made in builder.objects.values():
         if not made.users_collection:
@@ -165,11 +167,17 @@ def rekey(scene: bpy.types.Scene, built: BuiltHands, motions: Mapping[Side, Hand
     the hands that were written: not those whose armature the user has removed or given another action.
     """
     objects = own_objects(scene, built.key)
-    return tuple(
-        side
-        for side, motion in motions.items()
-        if (armature := objects.get(armature_role(side))) is not None and _write_motion(armature, side, motion)
-    )
+    # A copy of the action bears our mark as well, but it is the user's.
+    action = originals(bpy.data.actions, built.key).get(ACTION_ROLE)
+    written: list[Side] = []
+    for side, motion in motions.items():
+        armature = objects.get(armature_role(side))
+        data = armature.animation_data if armature is not None else None
+        if armature is None or data is None or action is None or data.action != action or data.action_slot is None:
+            continue
+        _write_motion(action, data.action_slot, armature, side, motion)
+        written.append(side)
+    return tuple(written)
 
 
 def default_name(take: Take) -> str:
@@ -222,7 +230,7 @@ class _Builder:
 
     def build(self, motion: FilledMotion) -> None:
         self._build_camera()
-        action = self._own(new_action(name := f"Hands {self._key.name}"), "action", name)
+        action = self._own(new_action(name := f"Hands {self._key.name}"), ACTION_ROLE, name)
         for side, hand_motion in hand_motions(motion, self.timeline).items():
             self._build_hand(side, hand_motion, action)
 
@@ -262,8 +270,8 @@ class _Builder:
         mesh = mesh_object.data
         assert isinstance(mesh, bpy.types.Mesh)  # noqa: S101 - narrows the type
         mesh.materials.append(self._build_material(side))
-        assign_slot(action, armature, armature_name(side))
-        _write_motion(armature, side, motion)
+        slot = assign_slot(action, armature, armature_name(side))
+        _write_motion(action, slot, armature, side, motion)
 
     def _build_material(self, side: Side) -> bpy.types.Material:
         if self._skin_group is None:
@@ -286,14 +294,15 @@ class _Builder:
         return block
 
 
-def _write_motion(armature: bpy.types.Object, side: Side, motion: HandMotion) -> bool:
-    """Key a motion into our own action; false where the user has given the armature another one."""
-    data = armature.animation_data
-    if data is None or data.action is None or data.action_slot is None or mark_of(data.action) is None:
-        return False
+def _write_motion(
+    action: bpy.types.Action,
+    slot: bpy.types.ActionSlot,
+    armature: bpy.types.Object,
+    side: Side,
+    motion: HandMotion,
+) -> None:
     channels = bone_channels(motion, rest_axes(armature, side), wrist_rest_m(armature, side))
-    write_hand_keys(data.action, data.action_slot, side, motion, channels)
-    return True
+    write_hand_keys(action, slot, side, motion, channels)
 
 
 def _take_over_settings(scene: bpy.types.Scene, take: Take, builder: _Builder, options: BuildOptions) -> None:

@@ -13,6 +13,8 @@ from .ownership import TakeKey, mark_of, originals, put_mark, remove_blocks
 COLLECTION_ROLE: Final = "collection"
 TAKE_PATH: Final = "twohand_take_path"
 """Custom property of the collection: the take file, for smoothing anew and for reports."""
+TAKE_SHA256: Final = "twohand_take_sha256"
+"""Custom property of the collection: fingerprint of that file when it was built from."""
 
 
 def ensure_collection(scene: bpy.types.Scene, key: TakeKey) -> bpy.types.Collection:
