@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ..contract import TAKE_SUFFIX, ErrorCode, HandsError, result_record
+from ..contract import TAKE_SUFFIX, ErrorCode, HandsError, output_error, result_record
 from ..hands.joints import Side
 from .interrupt import cancel_on_signals, end_with_parent
 from .output import Output, PersonOutput, open_output
@@ -49,7 +49,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--end", type=int, metavar="N", help="number of the last frame")
     source.add_argument("--step", type=_whole, default=1, metavar="N", help="take every N-th frame")
     camera = parser.add_argument_group("camera").add_mutually_exclusive_group()
-    camera.add_argument("--focal-mm", type=_positive, metavar="MM", help="35 mm equivalent focal length")
+    camera.add_argument("--focal-mm", type=_focal, metavar="MM", help="35 mm equivalent focal length")
     camera.add_argument("--fov", type=_angle, metavar="DEG", help="horizontal field of view in degrees")
     hands = parser.add_argument_group("hands in the first frame")
     for side in ("right", "left"):
@@ -89,9 +89,13 @@ def reconstruct(
     from ..media import open_source
 
     options = _options(arguments)
-    take_path = take_path_of(arguments.input, arguments.out)
     source = open_source(arguments.input.absolute(), as_sequence=arguments.sequence, fps=arguments.fps)
-    if isinstance(output, PersonOutput) and take_path.exists():
+    try:
+        take_path = take_path_of(arguments.input, arguments.out)
+        replaces = take_path.exists()
+    except OSError as error:  # a name that is too long, a folder that may not be looked into
+        raise output_error(arguments.out or arguments.input, error) from error
+    if isinstance(output, PersonOutput) and replaces:
         output.line(f"Note: {take_path} is there already; it is replaced when this is done.")
     return pipeline.reconstruct(
         source, take_path, engine=make_engine(), options=options, report=output, cancelled=cancelled
@@ -116,9 +120,11 @@ def finish(outcome: Outcome, output: Output) -> int:
 
 def take_path_of(source: Path, out: Path | None) -> Path:
     """Where the take goes: as the user says, else beside the input under its name."""
+    if source.name in ("", ".."):  # "." and the like: folders whose names are not in their paths
+        source = source.resolve()
     name = source.name if source.is_dir() else _FRAME_NUMBER.sub("", source.stem)
     if out is None:
-        return source.with_name((name or source.absolute().parent.name) + TAKE_SUFFIX)
+        return source.parent / ((name or source.absolute().parent.name or "hands") + TAKE_SUFFIX)
     if out.is_dir():
         return out / ((name or "hands") + TAKE_SUFFIX)
     if out.name.endswith(TAKE_SUFFIX):
@@ -167,6 +173,13 @@ def _positive(text: str) -> float:
     value = float(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"'{text}' is not a positive number")
+    return value
+
+
+def _focal(text: str) -> float:
+    value = float(text)
+    if not 1 <= value <= 10_000:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a focal length from 1 to 10000 mm")
     return value
 
 

@@ -26,6 +26,17 @@ def open_source(path: Path, *, as_sequence: bool = False, fps: float = 0.0) -> S
     HandsError
         INPUT_MISSING, INPUT_UNREADABLE, INPUT_EMPTY, INPUT_TOO_SMALL, INPUT_TOO_LARGE, or RUNTIME_MISSING
     """
+    try:
+        return _open(path, as_sequence, fps)
+    except OSError as error:  # asking about a path may fail, too: a folder that is locked, a name that is too long
+        raise HandsError(
+            ErrorCode.INPUT_UNREADABLE,
+            f"'{path}' cannot be read ({error.strerror or error}).",
+            "Check the path, and the permissions of the file and its folder.",
+        ) from error
+
+
+def _open(path: Path, as_sequence: bool, fps: float) -> Source:
     if path.is_dir():
         return SequenceSource(path, files_of_folder(path), fps)
     if as_sequence and path.is_file():

@@ -88,6 +88,10 @@ def write_preview(
     rows = _rows(take, options)
     as_picture = len(take.frames) == 1 or options.frame is not None
     path = _out_path(take_path, out, as_picture)
+    if any(_is_same_file(path, source) for source in _places_of_source(take, take_path)):
+        raise HandsError(
+            ErrorCode.USAGE, f"'{path.name}' is the take's own source.", "Choose another name for the preview."
+        )
     backgrounds = _Backgrounds(take, take_path, rows, report)
     drawn = (_draw(take, row, rgb, models, options) for row, rgb in backgrounds.frames())
     with closing(drawn):
@@ -123,6 +127,13 @@ def _out_path(take_path: Path, out: Path | None, as_picture: bool) -> Path:
             ErrorCode.USAGE, f"'{out.name}' is no name for a {kind}.", f"End it in {' or '.join(allowed)}."
         )
     return out
+
+
+def _is_same_file(path: Path, other: Path) -> bool:
+    try:
+        return path.samefile(other)
+    except OSError:  # one of them does not exist
+        return False
 
 
 def _fps(take: Take) -> float:
@@ -162,9 +173,14 @@ class _Backgrounds:
         return np.full((height, width, 3), _BACKGROUND, dtype=np.uint8)
 
 
-def _find_source(take: Take, take_path: Path, report: Report) -> Source | None:
+def _places_of_source(take: Take, take_path: Path) -> tuple[Path, Path]:
+    """Where it was, and beside the take: both may have been moved together."""
     named = Path(take.source)
-    for path in dict.fromkeys((named, take_path.parent / named.name)):
+    return named, take_path.parent / named.name
+
+
+def _find_source(take: Take, take_path: Path, report: Report) -> Source | None:
+    for path in dict.fromkeys(_places_of_source(take, take_path)):
         try:
             source = open_source(path)
         except HandsError:

@@ -192,6 +192,27 @@ def test_a_file_that_may_not_be_read(
     assert "Permission denied" in error["message"]
 
 
+def test_a_folder_that_may_not_be_looked_into(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, real = tmp_path / "locked" / "a.png", Path.stat
+
+    def refuse(self: Path, **options: Any) -> Any:
+        if "locked" in self.parts:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return real(self, **options)
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    assert error_of(capsys, "reconstruct", path)["code"] == "input_unreadable"
+    assert error_of(capsys, "reconstruct", HANDS, "--out", path)["code"] == "output_not_writable"
+
+
+def test_names_that_are_too_long(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    long = tmp_path / ("x" * 300 + ".png")
+    assert error_of(capsys, "reconstruct", long)["code"] == "input_unreadable"
+    assert error_of(capsys, "reconstruct", HANDS, "--out", long)["code"] == "output_not_writable"
+
+
 # --- odd pictures that can ------------------------------------------------------------------------------------------
 
 

@@ -131,6 +131,8 @@ def test_a_missing_package_is_named(
         (["reconstruct"], "INPUT"),
         (["reconstruct", "a.png", "--fov", "190"], "190"),
         (["reconstruct", "a.png", "--focal-mm", "-3"], "--focal-mm"),
+        (["reconstruct", "a.png", "--focal-mm", "0.001"], "0.001"),
+        (["reconstruct", "a.png", "--focal-mm", "1e8"], "1e8"),
         (["reconstruct", "a.png", "--focal-mm", "30", "--fov", "60"], "not allowed"),
         (["reconstruct", "a.png", "--right-box", "1,2,3"], "1,2,3"),
         (["reconstruct", "a.png", "--left-box", "1,2,0,4"], "1,2,0,4"),
@@ -182,6 +184,18 @@ def test_where_the_take_goes(source: str, out: str | None, expected: str) -> Non
 def test_a_folder_as_output_takes_the_input_s_name(tmp_path: Path) -> None:
     assert take_path_of(Path("a/shot.mp4"), tmp_path) == tmp_path / "shot.hands.npz"
     assert take_path_of(tmp_path, None) == tmp_path.with_name(f"{tmp_path.name}.hands.npz")
+
+
+def test_a_folder_without_a_name_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shots = tmp_path / "shots"
+    (shots / "inner").mkdir(parents=True)
+    monkeypatch.chdir(shots)
+    assert take_path_of(Path(), None) == tmp_path.resolve() / "shots.hands.npz"
+    assert take_path_of(Path(), shots) == shots / "shots.hands.npz"
+    monkeypatch.chdir(shots / "inner")
+    assert take_path_of(Path(".."), None) == tmp_path.resolve() / "shots.hands.npz"
+    root = Path(tmp_path.anchor)
+    assert take_path_of(root, None) == root / "hands.hands.npz"
 
 
 # --- streams --------------------------------------------------------------------------------------------------------

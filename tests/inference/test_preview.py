@@ -292,6 +292,15 @@ def test_what_cannot_be_drawn(tmp_path: Path, out: str | None, options: PreviewO
     assert caught.value.code is code
 
 
+def test_the_source_is_never_written_over(tmp_path: Path) -> None:
+    source = save(tmp_path / "one.png", np.full((240, 320, 3), 200, np.uint8))
+    for named in (source, Path("/gone/one.png")):  # where the take says it is, and beside the take
+        with pytest.raises(HandsError) as caught:
+            preview(replace(hand_take(source), source=str(named)), tmp_path, source)
+        assert caught.value.code is ErrorCode.USAGE
+    assert (np.asarray(Image.open(source)) == 200).all()
+
+
 def test_cancelling_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(HandsError) as caught:
         preview(hand_take(None, 5), tmp_path, cancel=True)
