@@ -1,7 +1,7 @@
 """Render the demo picture and clip from the open hand, with their truth. Blender's module does the rendering::
 
-    python -m tools.render_demo            # everything; about 25 minutes on two cores
-    python -m tools.render_demo picture    # one of: picture, clip
+    python -m tools.render_demo            # both; about a quarter of an hour on two free cores
+    python -m tools.render_demo picture    # or: clip
 
 Every pixel comes from this repository (hand model, room, light, motion), so the files are CC0. Finished frames are kept
 under ``demo/out/render`` for this model and this script, so that an interrupted run goes on where it stopped.
@@ -50,7 +50,7 @@ F_STOP: Final = 0.9
 def main() -> int:
     """Render what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", choices=["picture", "clip"], default=["picture", "clip"])
+    parser.add_argument("what", nargs="?", choices=["both", "picture", "clip"], default="both")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--samples", type=int, help="samples a pixel (default: 24 for the picture, 6 for the clip)")
     parser.add_argument("--scale", type=float, default=1.0, help="part of the full picture size, for trials")
@@ -59,9 +59,9 @@ def main() -> int:
     options = parser.parse_args()
     model = HandModel.load(ROOT / "weights" / "open_hand.npz")
     options.out.mkdir(parents=True, exist_ok=True)
-    if "picture" in options.what:
+    if options.what in ("both", "picture"):
         _make_picture(model, options)
-    if "clip" in options.what:
+    if options.what in ("both", "clip"):
         _make_clip(model, options)
     # bpy 4.5 may hang while the interpreter ends; everything is written by now.
     sys.stdout.flush()
