@@ -18,6 +18,8 @@ _PATTERN: Final = re.compile(r"#+(?!.*#)|%0?\d*d")
 _NUMBERED: Final = re.compile(r"^(?P<prefix>.*?)(?P<number>\d+)(?P<suffix>\.[^.]+)$")
 _PICTURE_SUFFIXES: Final = frozenset(getattr(bpy.path, "extensions_image"))  # noqa: B009 - missing in the stubs
 _ROLE: Final = "background"
+_LARGEST_NUMBER: Final = 2**31 - 1
+"""Blender keeps the numbers of pictures in 32 bits; time stamps have more."""
 
 
 def find_background(take: Take) -> Path | None:
@@ -54,8 +56,11 @@ def add_background(camera: bpy.types.Object, path: Path, take: Take, timeline: T
     Raises
     ------
     RuntimeError
-        where Blender cannot read the file
+        where Blender cannot read the file, or cannot count as far as its frames
     """
+    first, last = int(take.frames[0]), int(take.frames[-1])
+    if max(abs(first), abs(last), last - first + 1) > _LARGEST_NUMBER:
+        raise RuntimeError(f"frame {last} is beyond what Blender can count")
     data = camera.data
     assert isinstance(data, bpy.types.Camera)  # noqa: S101 - narrows the type
     image = bpy.data.images.load(str(path), check_existing=False)
@@ -72,7 +77,6 @@ def add_background(camera: bpy.types.Object, path: Path, take: Take, timeline: T
         if len(take.frames) > 1:
             image.source = "SEQUENCE"
     if image.source in ("SEQUENCE", "MOVIE"):
-        first, last = int(take.frames[0]), int(take.frames[-1])
         user = background.image_user
         assert user is not None  # noqa: S101 - every background has one
         # Blender shows number (scene frame - frame_start + 1 + frame_offset); a movie's first frame has number 1.

@@ -56,7 +56,7 @@ def timeline_of(take: Take) -> Timeline:
 
 def set_frame_range(scene: bpy.types.Scene, timeline: Timeline) -> None:
     """Start and end of the scene, and the current frame, from the take."""
-    scene.frame_start, scene.frame_end = timeline.first, max(timeline.first, timeline.last)
+    scene.frame_start, scene.frame_end = timeline.first, min(timeline.last, _LAST_SCENE_FRAME)
     scene.frame_set(timeline.first)
 
 

@@ -170,6 +170,37 @@ def test_orientations_are_read_from_jpeg_files(empty_file: None, tmp_path: Path,
     assert (found.flip_x, found.quarter_turns) == _EXPECTED[tag]
 
 
+@pytest.mark.parametrize("tag", [3, 6])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_orientations_are_read_from_other_files(tmp_path: Path, order: str, tag: int) -> None:
+    expected = _EXPECTED[tag]
+    tiff = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}IHHHIHHI", 8, 1, 0x0112, 3, 1, tag, 0, 0)
+    plain = write_png(tmp_path / "plain.png", quarters(6, 4)).read_bytes()
+    webp = struct.pack("<4sI3sx4sI", b"ICCP", 3, b"odd", b"EXIF", len(tiff)) + tiff
+    files = {
+        "a.tif": tiff,
+        # between the header (8 + 25 bytes) and the pixels
+        "a.png": plain[:33] + struct.pack(">I4s", len(tiff), b"eXIf") + tiff + b"\0\0\0\0" + plain[33:],
+        "a.webp": b"RIFF" + struct.pack("<I", len(webp) + 4) + b"WEBP" + webp,
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+        found = orientation.orientation_of(tmp_path / name)
+        assert (found.flip_x, found.quarter_turns) == expected, name
+        for length in range(0, len(content), 5):
+            (tmp_path / "cut").write_bytes(content[:length])
+            orientation.orientation_of(tmp_path / "cut")  # whatever it says, it does not fail
+
+
+@pytest.mark.parametrize("numbers", [(20260101123000, 20260101123001), (1, 3 * 10**12)])
+def test_numbers_beyond_blenders_are_no_error(empty_file: None, tmp_path: Path, numbers: tuple[int, int]) -> None:
+    path = write_png(tmp_path / "x.png", quarters(60, 40))
+    take = replace(make_take(2), source=str(path), frames=np.array(numbers))
+    built = build.build_take(bpy.context, take, open_models())
+    assert any("cannot be shown" in warning for warning in built.warnings)
+    assert current_scene().frame_end <= 1_048_574
+
+
 def test_files_cut_short_or_without_orientation_are_upright(tmp_path: Path) -> None:
     path = write_jpeg(tmp_path / "turned.jpg", quarters(60, 40), 6)
     data = path.read_bytes()
