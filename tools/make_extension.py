@@ -26,6 +26,7 @@ REQUIRED: Final = (
     "inference/__main__.py",
     "inference/contract.py",
     "weights/open_hand.npz",
+    "weights/open_hand_poses.npz",
 )
 TOP_LEVEL: Final = frozenset(
     {"__init__.py", "blender_manifest.toml", "LICENSE", "twohand_blender", "inference", "weights"}

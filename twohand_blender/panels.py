@@ -97,6 +97,7 @@ class TWOHAND_PT_results(_HandsTab, bpy.types.Panel):
             export = box.operator("twohand.export_fbx", text="Export FBX...", icon="EXPORT")
             export.take_name, export.take_source = key.name, key.source
             _draw_lines(box, summary_of(scene, key, EXPORT_SUMMARY), width)
+        layout.operator("twohand.add_pose_library", icon="ASSET_MANAGER")
 
 
 def _draw_interpreter(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

@@ -8,7 +8,17 @@ from typing import Final
 import bpy
 
 from . import panels, preferences, properties
-from .operators import cancel, check_runtime, export_fbx, import_take, reconstruct, remove_result, running, smooth
+from .operators import (
+    add_pose_library,
+    cancel,
+    check_runtime,
+    export_fbx,
+    import_take,
+    reconstruct,
+    remove_result,
+    running,
+    smooth,
+)
 
 CLASSES: Final = (
     preferences.TWOHAND_AP_preferences,
@@ -18,6 +28,7 @@ CLASSES: Final = (
     remove_result.TWOHAND_OT_remove_result,
     smooth.TWOHAND_OT_smooth,
     export_fbx.TWOHAND_OT_export_fbx,
+    add_pose_library.TWOHAND_OT_add_pose_library,
     check_runtime.TWOHAND_OT_check_runtime,
     panels.TWOHAND_PT_reconstruct,
     panels.TWOHAND_PT_results,

@@ -83,7 +83,7 @@ def write_hand_keys(
             tracks.insert(0, (f"{path}.location", channels.location_m))
         for data_path, values in tracks:
             for index in range(values.shape[1]):
-                curve = curves.get((data_path, index)) or _new_curve(bag, data_path, index, names[joint])
+                curve = curves.get((data_path, index)) or new_curve(bag, data_path, index, names[joint])
                 write_curve(curve, motion.scene_frames, values[:, index], key_types)
 
 
@@ -104,7 +104,8 @@ def write_curve(
     curve.update()
 
 
-def _new_curve(bag: bpy.types.ActionChannelbag, data_path: str, index: int, group: str) -> bpy.types.FCurve:
+def new_curve(bag: bpy.types.ActionChannelbag, data_path: str, index: int, group: str) -> bpy.types.FCurve:
+    """A curve without keys in a group of that name."""
     curve = bag.fcurves.new(data_path, index=index)
     # `fcurves.new` takes the group's name only from Blender 5.0.
     curve.group = bag.groups.get(group) or bag.groups.new(group)
