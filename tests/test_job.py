@@ -203,6 +203,30 @@ def test_cancel_keeps_what_is_done(fake):
     assert job.summary == {"complete": False}
 
 
+def test_a_cancelled_worker_may_finish_what_it_has(fake):
+    job = fake(
+        """
+        hello()
+        try:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            progress(4)
+            time.sleep(60)
+        except KeyboardInterrupt:
+            say(record="progress", stage="refine", done=0, total=1, eta_s=None)
+            time.sleep(1.5)
+            result(complete=False)
+        """,
+        cancel_s=0.5,
+    )
+    job.start()
+    while job.progress is None:
+        job.poll()
+        time.sleep(0.01)
+    job.cancel()
+    assert finish(job) is JobState.DONE
+    assert job.summary == {"complete": False}
+
+
 def test_cancel_without_anything_done_is_an_error_of_its_own(fake):
     job = fake("hello(); signal.signal(signal.SIGINT, lambda *_: os._exit(130)); progress(0); time.sleep(60)")
     job.start()

@@ -32,6 +32,8 @@ _LOG_LINES: Final = 400
 _LOG_LINE_LENGTH: Final = 2000
 _WARNING_LIMIT: Final = 10_000
 _STAGE_NAMES: Final = {"track": "Reconstructing", "refine": "Refining", "preview": "Drawing"}
+_LAST_STAGE: Final = "refine"
+"""Even a worker that was cancelled goes through it, and then writes its take."""
 _MISSING_MODULE: Final = re.compile(r"No module named '?([\w.]+)'?")
 
 
@@ -78,7 +80,9 @@ class Patience:
     silence_s: float = 900.0
     """Between two records later on."""
     cancel_s: float = 5.0
-    """From the request to stop until the worker is killed; it writes what it has meanwhile."""
+    """From the request to stop until the worker is killed, unless it says that it finishes what it has."""
+    finishing_s: float = 300.0
+    """From there on: the frames done are refined (about 4 ms each, so a minute for a long movie) and written."""
     exit_s: float = 10.0
     """From the last record to the end of the process."""
 
@@ -255,6 +259,8 @@ class Job:
             return  # nothing counts after the last record
         if self.state is JobState.RUNNING:
             self._wait_until(self._patience.silence_s, "stopped answering")
+        elif record["record"] == "progress" and record.get("stage") == _LAST_STAGE:
+            self._wait_until(self._patience.finishing_s, "did not finish after it was asked to stop")
         try:
             match record["record"]:
                 case "hello":
