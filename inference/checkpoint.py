@@ -13,12 +13,13 @@ from typing import Any, Final
 from zipfile import ZipFile
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .clip import CLIP_ARRAYS, Clip
 from .contract import TAKE_SUFFIX, output_error
 
 CHECKPOINT_SUFFIX: Final = ".hands.partial.npz"
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 
 
 def checkpoint_path(take_path: Path) -> Path:
@@ -34,11 +35,13 @@ class Checkpoint:
     Parameters
     ----------
     clip : its frames, at least one
+    tracked : (2, F) `clip.present` before anything was added by looking back
     warnings : warning records about single frames
     engine_state : JSON values from `EngineRun.state`
     """
 
     clip: Clip
+    tracked: NDArray[np.bool_]
     warnings: list[dict[str, Any]]
     engine_state: dict[str, Any]
 
@@ -62,7 +65,7 @@ def write_checkpoint(path: Path, identity: Mapping[str, Any], checkpoint: Checkp
         "warnings": checkpoint.warnings,
         "engine_state": checkpoint.engine_state,
     }
-    arrays = {name: getattr(checkpoint.clip, name) for name in CLIP_ARRAYS}
+    arrays = {name: getattr(checkpoint.clip, name) for name in CLIP_ARRAYS} | {"tracked": checkpoint.tracked}
     try:
         with temporary.open("xb") as file:
             np.savez(file, header=np.array(json.dumps(header)), **arrays)  # not compressed: written while frames wait
@@ -81,16 +84,16 @@ def read_checkpoint(path: Path, identity: Mapping[str, Any]) -> Checkpoint | Non
     """
     try:
         with ZipFile(BytesIO(path.read_bytes())) as archive:
-            members = {name: _array(archive, name) for name in ("header", *CLIP_ARRAYS)}
-        header = json.loads(str(members.pop("header")))
+            members = {name: _array(archive, name) for name in ("header", "tracked", *CLIP_ARRAYS)}
+        header, tracked = json.loads(str(members.pop("header"))), members.pop("tracked")
         if header["format"] != _FORMAT or header["identity"] != json.loads(json.dumps(dict(identity))):
             return None
         clip = Clip(**members)
         count = len(clip.frames)
         lengths = {len(clip.readable), *(getattr(clip, name).shape[1] for name in CLIP_ARRAYS[2:])}
-        if count == 0 or lengths != {count}:
+        if count == 0 or lengths != {count} or tracked.shape != clip.present.shape:
             return None
-        return Checkpoint(clip, list(header["warnings"]), dict(header["engine_state"]))
+        return Checkpoint(clip, tracked, list(header["warnings"]), dict(header["engine_state"]))
     except Exception:  # a damaged zip file raises nearly anything, from zlib.error to NotImplementedError
         return None
 

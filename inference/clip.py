@@ -72,8 +72,12 @@ class ClipBuilder:
         self._count += 1
         self._arrays["frames"][row] = frame
         self._arrays["readable"][row] = hands is not None
+        self.put(row, hands or {})
+
+    def put(self, row: int, hands: Mapping[Side, HandInFrame]) -> None:
+        """Set hands of a frame that is there already; its other hands stay as they are."""
         for index, side in enumerate(SIDES):
-            hand = (hands or {}).get(side)
+            hand = hands.get(side)
             if hand is None:
                 continue
             self._arrays["present"][index, row] = True
@@ -83,6 +87,10 @@ class ClipBuilder:
     def clip(self) -> Clip:
         """A copy of what has been collected."""
         return Clip(**{name: self._view(name).copy() for name in CLIP_ARRAYS})
+
+    def view(self) -> Clip:
+        """What has been collected, not copied: it changes with `put`, and is worthless after `append`."""
+        return Clip(**{name: self._view(name) for name in CLIP_ARRAYS})
 
     @property
     def _capacity(self) -> int:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -13,15 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import __version__
+from .boxes import ClipBoxes, UserBoxes
 from .camera import DEFAULT_FOCAL_MM, Camera
 from .checkpoint import Checkpoint, checkpoint_path, read_checkpoint, remove_checkpoint, write_checkpoint
 from .clip import Clip, ClipBuilder, hands_of_row
 from .contract import ErrorCode, HandsError, Take, output_error, progress_record, read_take, warning_record, write_take
 from .engines import Engine, EngineRun, HandInFrame
-from .engines.engine import Box
 from .hands.joints import SIDES, Side
+from .look_back import LookBack
 from .media import Frame, FrameSelection, Source, SourceInfo, read_ahead
-from .memory import peak_memory_mb
+from .outcome import Outcome
 
 CHECKPOINT_EVERY_S: Final = 30.0
 """At most this much work is lost where the program or the machine dies."""
@@ -45,60 +47,16 @@ class ReconstructOptions:
     ----------
     focal_mm : 35 mm equivalent focal length; goes before `fov_deg`, both before the file's EXIF data
     fov_deg : horizontal field of view
-    boxes : (x, y, width, height) of hands in the first selected frame, pixels of the upright picture
+    boxes : (x, y, width, height) of hands, see `UserBoxes`
     selection : which frames
+    look_back : whether hands that are found late are followed into the frames before
     """
 
     focal_mm: float | None = None
     fov_deg: float | None = None
-    boxes: Mapping[Side, Box] = field(default_factory=dict)
+    boxes: UserBoxes = field(default_factory=dict)
     selection: FrameSelection = field(default_factory=FrameSelection)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A take, and where it lies.
-
-    Parameters
-    ----------
-    take : the reconstruction; not `complete` where the run was cancelled
-    path : its file; None where a cancelled run left an existing complete take alone
-    resumed_frames : how many frames came from an earlier run
-    seconds : how long this run took
-    """
-
-    take: Take
-    path: Path | None
-    resumed_frames: int
-    seconds: float
-
-    def summary(self) -> dict[str, Any]:
-        """What a person wants to know, for the result record."""
-        take = self.take
-        error, side = take.reprojection_px(), take.box_side_px()
-        peak_mb = peak_memory_mb()
-        hands: dict[str, Any] = {}
-        for index, name in enumerate(SIDES):
-            seen = take.present[index]
-            hands[name] = {
-                "frames": int(seen.sum()),
-                "reprojection_px": round(float(np.mean(error[index, seen])), 2) if seen.any() else None,
-                "reprojection_share": round(float(np.mean(error[index, seen] / side[index, seen].clip(1e-9))), 4)
-                if seen.any()
-                else None,
-            }
-        return {
-            "complete": take.complete,
-            "frames": len(take.frames),
-            "readable": int(take.readable.sum()),
-            "resumed_frames": self.resumed_frames,
-            "hands": hands,
-            "focal_px": round(take.focal_px, 2),
-            "focal_source": take.focal_source,
-            "warnings": len(take.warnings),
-            "seconds": round(self.seconds, 2),
-            "peak_memory_mb": None if peak_mb is None else round(peak_mb),
-        }
+    look_back: bool = True
 
 
 def reconstruct(
@@ -161,6 +119,7 @@ class _Run:
         self._camera = choose_camera(source.info, job.options)
         # Huge pictures are worked on smaller; the take speaks of the picture as it is stored.
         self._scale = self._info.working_size_px[0] / self._info.picture_size_px[0]
+        self._boxes = ClipBoxes(job.options.boxes, self._first_number(), self._scale)
         self._source_warnings: list[dict[str, Any]] = []
         self._frame_warnings: list[dict[str, Any]] = []
         self._started_s = time.monotonic()
@@ -174,9 +133,14 @@ class _Run:
         resumed_frames = len(builder)
         engine_run = self._start_engine(done)
         self._track(builder, engine_run)
+        tracked = builder.clip().present
+        if done:
+            tracked[:, : len(done.clip.frames)] = done.tracked
+        if self._options.look_back and not self._cancelled.is_set():
+            self._look_back(builder, tracked, engine_run)
         interrupted = self._cancelled.is_set()
         if interrupted and len(builder):
-            self._save(builder, engine_run)
+            self._save(builder, tracked, engine_run)
         clip = builder.clip()
         if not clip.present.any():
             raise self._nothing_found(len(builder), interrupted)
@@ -187,11 +151,10 @@ class _Run:
         return Outcome(take, path, resumed_frames, time.monotonic() - self._started_s)
 
     def _start_engine(self, done: Checkpoint | None) -> EngineRun:
-        if done is None:
-            return self._engine.start(self._working_camera(), self._working_boxes())
-        self._frame_warnings = done.warnings
-        engine_run = self._engine.start(self._working_camera(), {})
-        engine_run.resume(hands_of_row(done.clip, -1), done.engine_state)
+        engine_run = self._engine.start(self._working_camera())
+        if done is not None:
+            self._frame_warnings = done.warnings
+            engine_run.resume(hands_of_row(done.clip, -1), done.engine_state)
         return engine_run
 
     def _track(self, builder: ClipBuilder, engine_run: EngineRun) -> None:
@@ -212,14 +175,38 @@ class _Run:
                 if self._cancelled.is_set():
                     return
                 if now_s - saved_s > CHECKPOINT_EVERY_S:
-                    self._save(builder, engine_run)
+                    self._save(builder, builder.view().present, engine_run)
                     saved_s = time.monotonic()
         finally:
             frames.close()
         self._check_length(last_number)
 
-    def _save(self, builder: ClipBuilder, engine_run: EngineRun) -> None:
-        checkpoint = Checkpoint(builder.clip(), self._frame_warnings, dict(engine_run.state()))
+    def _look_back(self, builder: ClipBuilder, tracked: NDArray[np.bool_], engine_run: EngineRun) -> None:
+        """Hands that were found late, followed into the frames before, until all is done or the user cancels."""
+
+        def read(numbers: frozenset[int]) -> Generator[Frame, None, None]:
+            selection = replace(self._options.selection, last=max(numbers), only=numbers)
+            return read_ahead(self._source.read(selection))
+
+        look_back = LookBack(builder, tracked, self._boxes, self._info)
+        if not look_back.total:
+            return
+        started_s = saved_s = time.monotonic()
+        self._report(progress_record("look_back", 0, look_back.total, None))
+        with closing(look_back.run(read, engine_run)) as steps:
+            for done in steps:
+                now_s = time.monotonic()
+                eta_s = (now_s - started_s) / done * (look_back.total - done)
+                self._report(progress_record("look_back", done, look_back.total, eta_s))
+                if self._cancelled.is_set():
+                    return
+                if now_s - saved_s > CHECKPOINT_EVERY_S:
+                    self._save(builder, tracked, engine_run)
+                    saved_s = time.monotonic()
+        self._report(progress_record("look_back", look_back.total, look_back.total, 0.0))
+
+    def _save(self, builder: ClipBuilder, tracked: NDArray[np.bool_], engine_run: EngineRun) -> None:
+        checkpoint = Checkpoint(builder.clip(), tracked, self._frame_warnings, dict(engine_run.state()))
         write_checkpoint(self._checkpoint_path, self._identity(), checkpoint)
 
     def _hands_of(self, frame: Frame, engine_run: EngineRun) -> Mapping[Side, HandInFrame] | None:
@@ -227,7 +214,13 @@ class _Run:
             if frame.problem:
                 self._warn_unreadable(frame)
             return None
-        return engine_run.reconstruct_frame(frame.rgb)
+        hands = engine_run.reconstruct_frame(frame.rgb, self._boxes.at(frame.number))
+        for side in SIDES:
+            if side in engine_run.unread_boxes:
+                message = f"In frame {frame.number} nothing in the {side} hand's box is understood as a hand."
+                self._frame_warnings.append(warning_record("box_without_hand", message, frame.number))
+                self._report(self._frame_warnings[-1])
+        return hands
 
     def _warn_unreadable(self, frame: Frame) -> None:
         if len(self._frame_warnings) > _MOST_FRAME_WARNINGS:
@@ -251,6 +244,10 @@ class _Run:
                     "distances are rough. Give --focal-mm or --fov if you know it.",
                 )
             )
+        for side, number in self._boxes.all():
+            if not (number in self._info.numbers and self._options.selection.includes(number, self._info.numbers[0])):
+                message = f"The {side} hand has a box in frame {number}, which is not among the chosen frames."
+                self._warn(warning_record("box_unused", message, number))
         if resumed_frames:
             self._report(
                 warning_record(
@@ -290,7 +287,7 @@ class _Run:
         return HandsError(
             ErrorCode.NO_HANDS,
             f"No hand was found in {where}'{Path(self._info.path).name}'.",
-            "Say where the hands are with --right-box and --left-box (x,y,width,height in pixels), "
+            "Say where the hands are with --right-box and --left-box ([frame:]x,y,width,height in pixels), "
             "or take a picture in which they are larger.",
         )
 
@@ -352,13 +349,20 @@ class _Run:
             "engine": self._engine.name,
             "engine_settings": dict(self._engine.settings),
             "models": [models[side].sha256 for side in SIDES],
-            "boxes": {side: list(box) for side, box in self._options.boxes.items()},
+            "boxes": [[side, number, *self._boxes.at(number).given[side]] for side, number in self._boxes.all()],
+            "look_back": self._options.look_back,
             "selection": [selection.first, selection.last, selection.step],
         }
 
     def _total_frames(self) -> int:
+        return sum(1 for _ in self._chosen_numbers())
+
+    def _first_number(self) -> int:
+        return next(self._chosen_numbers(), int(self._info.numbers[0]))
+
+    def _chosen_numbers(self) -> Iterator[int]:
         first = int(self._info.numbers[0])
-        return sum(self._options.selection.includes(number, first) for number in self._info.numbers.tolist())
+        return (number for number in self._info.numbers.tolist() if self._options.selection.includes(number, first))
 
     def _working_camera(self) -> Camera:
         width, height = self._info.working_size_px
@@ -368,12 +372,6 @@ class _Run:
             (width, height),
             self._camera.focal_source,
         )
-
-    def _working_boxes(self) -> dict[Side, Box]:
-        scale = self._scale
-        return {
-            side: (x * scale, y * scale, w * scale, h * scale) for side, (x, y, w, h) in self._options.boxes.items()
-        }
 
     def _to_picture_px(self, joints_px: NDArray[np.float64], present: NDArray[np.bool_]) -> NDArray[np.float64]:
         """From pixels of the working size to those of the picture; (0, 0) is the centre of a pixel in both."""

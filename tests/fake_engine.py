@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from inference.camera import Camera
 from inference.clip import Clip
-from inference.engines import HandInFrame
+from inference.engines import FrameBoxes, HandInFrame
+from inference.engines.engine import NO_BOXES
 from inference.hands.joints import Side
 from inference.hands.model import HandModel
 from inference.hands.rotations import rotvec_to_quat_wxyz
+from tests.pictures import movie_index
 from tests.stand_in_hand import mano_like
-
-Box = tuple[float, float, float, float]
 
 
 class FakeEngine:
@@ -26,6 +26,7 @@ class FakeEngine:
     Attributes
     ----------
     runs : every clip that was started, in order
+    deepest : the level of grey down to which hands are followed backwards
     before_frame : called with the number of frames already made, before each frame
     """
 
@@ -36,22 +37,27 @@ class FakeEngine:
         self.models: Mapping[Side, HandModel] = {"right": mano_like("right"), "left": mano_like("left")}
         self.runs: list[FakeRun] = []
         self.before_frame: Callable[[int], None] = lambda _count: None
+        self.deepest = 1000.0
 
-    def start(self, camera: Camera, boxes: Mapping[Side, Box]) -> FakeRun:
-        self.runs.append(FakeRun(self, camera, boxes))
+    def start(self, camera: Camera) -> FakeRun:
+        self.runs.append(FakeRun(self, camera))
         return self.runs[-1]
 
 
 class FakeRun:
     """Keeps a running mean, so that a run that was resumed wrongly gives other numbers."""
 
-    def __init__(self, engine: FakeEngine, camera: Camera, boxes: Mapping[Side, Box]) -> None:
-        self.engine, self.camera, self.boxes = engine, camera, dict(boxes)
+    def __init__(self, engine: FakeEngine, camera: Camera) -> None:
+        self.engine, self.camera = engine, camera
+        self.boxes: list[FrameBoxes] = []
+        self.unread_boxes: frozenset[Side] = frozenset()
+        self.looked_back: list[tuple[int, frozenset[Side], frozenset[Side]]] = []
         self.memory = 0.0
         self.angle = 0.0
         self.frames_made = 0
 
-    def reconstruct_frame(self, rgb: NDArray[np.uint8]) -> dict[Side, HandInFrame]:
+    def reconstruct_frame(self, rgb: NDArray[np.uint8], boxes: FrameBoxes = NO_BOXES) -> dict[Side, HandInFrame]:
+        self.boxes.append(boxes)
         self.engine.before_frame(self.frames_made)
         self.frames_made += 1
         level = float(rgb.mean())
@@ -62,7 +68,22 @@ class FakeRun:
             hands["right"] = self._hand(0.05)
         if 120 < level < 250:
             hands["left"] = self._hand(-0.05)
+        self.unread_boxes = frozenset(side for side in boxes.given if side not in hands)
         return hands
+
+    def look_back(
+        self,
+        rgb: NDArray[np.uint8],
+        later: Mapping[Side, HandInFrame],
+        beside: Mapping[Side, HandInFrame],
+        pinned: frozenset[Side],
+    ) -> dict[Side, HandInFrame]:
+        level = float(rgb.mean())
+        self.looked_back.append((movie_index(rgb), frozenset(later), pinned))
+        if level < self.engine.deepest:
+            return {}
+        moved_m = 1e-3 * len(beside) + 1e-6 * level
+        return {side: replace(hand, joints_m=hand.joints_m + moved_m) for side, hand in later.items()}
 
     def state(self) -> dict[str, Any]:
         return {"memory": self.memory}

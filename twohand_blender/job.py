@@ -31,7 +31,12 @@ _QUEUE_LIMIT: Final = 4096
 _LOG_LINES: Final = 400
 _LOG_LINE_LENGTH: Final = 2000
 _WARNING_LIMIT: Final = 10_000
-_STAGE_NAMES: Final = {"track": "Reconstructing", "refine": "Refining", "preview": "Drawing"}
+_STAGE_NAMES: Final = {
+    "track": "Reconstructing",
+    "look_back": "Looking back",
+    "refine": "Refining",
+    "preview": "Drawing",
+}
 _LAST_STAGE: Final = "refine"
 """Even a worker that was cancelled goes through it, and then writes its take."""
 _MISSING_MODULE: Final = re.compile(r"No module named '?([\w.]+)'?")

@@ -74,8 +74,8 @@ def _stages(movie: Path) -> list[Measurement]:
     frames: list[NDArray[np.uint8]] = [
         frame.rgb for frame in source.read(FrameSelection(last=_STAGE_FRAMES)) if frame.rgb is not None
     ]
-    first_ms = [_timed_ms(lambda: engine.start(camera, {}).reconstruct_frame(frames[0])) for _ in range(5)]
-    run = engine.start(camera, {})
+    first_ms = [_timed_ms(lambda: engine.start(camera).reconstruct_frame(frames[0])) for _ in range(5)]
+    run = engine.start(camera)
     run.reconstruct_frame(frames[0])
     tracked_ms = [_timed_ms(lambda rgb=rgb: run.reconstruct_frame(rgb)) for rgb in frames[1:]]
     return [

@@ -13,7 +13,12 @@ from typing import Any, Final
 from .. import __version__
 from ..contract import HandsError, error_record, hello_record
 
-STAGE_NAMES: Final = {"track": "Reconstructing", "refine": "Refining", "preview": "Drawing"}
+STAGE_NAMES: Final = {
+    "track": "Reconstructing",
+    "look_back": "Looking back",
+    "refine": "Refining",
+    "preview": "Drawing",
+}
 _RECORD_EVERY_S: Final = 0.1
 _LINE_EVERY_S: Final = 5.0
 

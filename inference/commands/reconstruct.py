@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..contract import TAKE_SUFFIX, ErrorCode, HandsError, output_error, result_record
-from ..hands.joints import Side
 from .interrupt import cancel_on_signals, end_with_parent
 from .output import Output, PersonOutput, open_output
 
 if TYPE_CHECKING:
+    from ..boxes import UserBoxes
     from ..engines import Engine
+    from ..engines.engine import Box
     from ..pipeline import Outcome, ReconstructOptions
 
 
@@ -51,9 +52,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     camera = parser.add_argument_group("camera").add_mutually_exclusive_group()
     camera.add_argument("--focal-mm", type=_focal, metavar="MM", help="35 mm equivalent focal length")
     camera.add_argument("--fov", type=_angle, metavar="DEG", help="horizontal field of view in degrees")
-    hands = parser.add_argument_group("hands in the first frame")
+    hands = parser.add_argument_group("hands")
     for side in ("right", "left"):
-        hands.add_argument(f"--{side}-box", type=_box, metavar="X,Y,W,H", help=f"where the {side} hand is, in pixels")
+        hands.add_argument(
+            f"--{side}-box",
+            type=_box,
+            action="append",
+            default=[],
+            metavar="[FRAME:]X,Y,W,H",
+            help=f"where the {side} hand is in a frame, by default the first; in pixels; may be given for more frames",
+        )
+    hands.add_argument(
+        "--no-look-back", action="store_true", help="do not follow hands that are found late into the frames before"
+    )
     engine = parser.add_argument_group("engine")
     engine.add_argument("--engine", default="landmarks", help="default: landmarks")
     engine.add_argument("--threads", type=_whole, default=0, metavar="N", help="CPU threads of the nets")
@@ -142,15 +153,12 @@ def _options(arguments: argparse.Namespace) -> ReconstructOptions:
             f"The last frame ({arguments.end}) comes before the first one ({arguments.start}).",
             "Exchange --start and --end.",
         )
-    boxes: dict[Side, tuple[float, float, float, float]] = {}
-    if arguments.right_box:
-        boxes["right"] = arguments.right_box
-    if arguments.left_box:
-        boxes["left"] = arguments.left_box
+    boxes: UserBoxes = {"right": dict(arguments.right_box), "left": dict(arguments.left_box)}
     return ReconstructOptions(
         focal_mm=arguments.focal_mm,
         fov_deg=arguments.fov,
         boxes=boxes,
+        look_back=not arguments.no_look_back,
         selection=FrameSelection(arguments.start, arguments.end, arguments.step),
     )
 
@@ -197,11 +205,14 @@ def _whole(text: str) -> int:
     return value
 
 
-def _box(text: str) -> tuple[float, float, float, float]:
+def _box(text: str) -> tuple[int | None, Box]:
+    """The frame (None: the first) and the box."""
+    frame, colon, numbers = text.rpartition(":")
     try:
-        x, y, width, height = (float(part) for part in text.split(","))
+        frame_number = int(frame) if colon else None
+        x, y, width, height = (float(part) for part in numbers.split(","))
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a box x,y,width,height") from error
+        raise argparse.ArgumentTypeError(f"'{text}' is not a box x,y,width,height or frame:x,y,width,height") from error
     if not (width > 0 and height > 0 and max(abs(x), abs(y), width, height) < 1e6):
         raise argparse.ArgumentTypeError(f"'{text}' is not a box x,y,width,height with a positive size")
-    return x, y, width, height
+    return frame_number, (x, y, width, height)

@@ -180,7 +180,12 @@ def request_arguments(request: Mapping[str, Any]) -> argparse.Namespace:
         option = f"--{str(name).replace('_', '-')}"
         if value is True:
             words.append(option)
+        elif isinstance(value, dict):  # boxes by frame number
+            words += [f"{option}={frame}:{_text(box)}" for frame, box in value.items()]
         else:
-            text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
-            words.append(f"{option}={text}")
+            words.append(f"{option}={_text(value)}")
     return parser.parse_args(words)
+
+
+def _text(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)

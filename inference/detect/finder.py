@@ -79,20 +79,20 @@ class HandFinder:
         looks = [
             look
             for look in self.reader.look(source, regions)
-            if look.presence >= PRESENCE_NEEDED and _lies_in(look.next_region, box)
+            if look.presence >= PRESENCE_NEEDED and lies_in(look.next_region, box)
         ]
         looks.sort(key=lambda look: -look.presence * (0.5 + look.probability(side)))
         readings = self.reader.read(source, [look.next_region for look in looks[:_BOX_LOOKS_KEPT]])
-        promising = [item for item in readings if item.promising and _lies_in(item.landmarks.next_region, box)]
+        promising = [item for item in readings if item.promising and lies_in(item.landmarks.next_region, box)]
         if not promising:
             return None
         best = max(promising, key=lambda item: item.quality * (0.5 + item.landmarks.probability(side)))
         polished = self.reader.polish(source, best)
-        closer = [item for item in (polished, best) if item.tenable and _lies_in(item.landmarks.next_region, box)]
+        closer = [item for item in (polished, best) if item.tenable and lies_in(item.landmarks.next_region, box)]
         return max(closer, key=lambda item: item.quality, default=None)
 
 
-def _lies_in(region: Region, box: Box) -> bool:
+def lies_in(region: Region, box: Box) -> bool:
     """Whether a hand's region is centred in a box (with some margin) and not much larger or smaller."""
     x, y, width, height = box
     margin = _BOX_MARGIN * max(width, height)

@@ -22,6 +22,10 @@ _HAND_SHIFT: Final = 0.1
 _BOX_SCALE: Final = 1.35
 """A box drawn round a whole hand, to the region the net wants: what `_HAND_SCALE` gives on flat hands."""
 
+_LARGEST_JUMP: Final = 0.5
+"""Of the region's side, that a hand may move between two frames."""
+_LARGEST_GROWTH: Final = 1.6
+
 _ALIKE_SHIFT: Final = 0.08
 _ALIKE_LOG_SCALE: Final = 0.15
 _ALIKE_TURN_RAD: Final = 0.25
@@ -99,6 +103,12 @@ class Region:
             and abs(math.log(self.side_px / other.side_px)) < _ALIKE_LOG_SCALE
             and turn < _ALIKE_TURN_RAD
         )
+
+    def leads_to(self, other: Region) -> bool:
+        """Whether a hand can have come from here to `other`, or from there, between two frames."""
+        moved = math.dist(self.center_px, other.center_px) / self.side_px
+        growth = other.side_px / self.side_px
+        return moved <= _LARGEST_JUMP and 1 / _LARGEST_GROWTH <= growth <= _LARGEST_GROWTH
 
     def turned(self, by_rad: float) -> Region:
         """The same square turned about its centre."""

@@ -13,14 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 from ..hands.joints import SIDES, Side
 from .crops import CropSource
 from .evidence import Reading, same_hand
-from .finder import HandFinder
+from .finder import HandFinder, lies_in
 from .observation import HandObservation
 from .region import Box, Region
 from .search import glance, search, search_beside
+from .sides import SIDE_NEEDED
 
-_LARGEST_JUMP: Final = 0.5
-"""Of the region's side, that a hand may move between two frames."""
-_LARGEST_GROWTH: Final = 1.6
 _VOTE_LIMIT: Final = math.log(0.97 / 0.03)
 """Log odds of one frame's vote: no single frame can outweigh many."""
 _VOTES_KEPT: Final = 30.0
@@ -63,36 +61,44 @@ class HandTracker:
         self._tracks: dict[Side, _Track] = {}
         self._frames_to_search = 0
         self._searches = 0
+        self._unread_boxes: frozenset[Side] = frozenset()
+
+    @property
+    def unread_boxes(self) -> frozenset[Side]:
+        """The sides whose box in the last frame shows no hand that the nets understand."""
+        return self._unread_boxes
 
     @property
     def sides(self) -> tuple[Side, ...]:
         """The sides that are being followed."""
         return tuple(side for side in SIDES if side in self._tracks)
 
-    def observe(self, rgb: NDArray[np.uint8], boxes: Mapping[Side, Box] | None = None) -> dict[Side, HandObservation]:
+    def observe(
+        self,
+        rgb: NDArray[np.uint8],
+        boxes: Mapping[Side, Box] | None = None,
+        hints: Mapping[Side, Box] | None = None,
+    ) -> dict[Side, HandObservation]:
         """The hands in the next frame.
 
         Parameters
         ----------
         rgb : (H, W, 3) uint8
         boxes : where the user says that hands are in this frame; such a hand's track starts anew there
+        hints : where a hand that is being searched for may be
 
         Returns
         -------
         One observation for each side that was seen.
         """
         source = CropSource(rgb)
-        for side, box in (boxes or {}).items():
-            reading = self._finder.read_box(source, side, box)
-            self._tracks.pop(side, None)
-            if reading is not None:
-                self._start(side, reading, pinned=True)
-        lost = self._follow(source, [side for side in self._tracks if side not in (boxes or {})])
+        started = self._start_in_boxes(source, boxes or {})
+        lost = self._follow(source, [side for side in self._tracks if side not in started])
         lost |= self._part_collapsed()
         self._settle_sides()
         self._frames_to_search -= 1
         if len(self._tracks) < len(SIDES) and (lost or self._frames_to_search <= 0):
-            self._search(source)
+            self._search(source, hints or {})
             self._frames_to_search = self._search_every
         return {
             side: track.reading.observation(side)
@@ -145,6 +151,22 @@ class HandTracker:
         if track is not None and region.usable:
             track.region = region
 
+    def _start_in_boxes(self, source: CropSource, boxes: Mapping[Side, Box]) -> list[Side]:
+        """Start tracks in the user's boxes; a hand that is followed elsewhere is dropped. The sides started."""
+        started: list[Side] = []
+        unread: set[Side] = set()
+        for side, box in boxes.items():
+            reading = self._finder.read_box(source, side, box)
+            if reading is not None:
+                self._start(side, reading, pinned=True)
+                started.append(side)
+                continue
+            unread.add(side)
+            if side in self._tracks and not lies_in(self._tracks[side].region, box):
+                del self._tracks[side]
+        self._unread_boxes = frozenset(unread)
+        return started
+
     def _start(self, side: Side, reading: Reading, pinned: bool = False) -> None:
         track = _Track(reading.landmarks.next_region, pinned=pinned, reading=reading)
         track.vote(reading)
@@ -156,7 +178,7 @@ class HandTracker:
         lost = False
         for side, reading in zip(sides, readings, strict=True):
             track = self._tracks[side]
-            if reading.tenable and _follows(track.region, reading.landmarks.next_region):
+            if reading.tenable and track.region.leads_to(reading.landmarks.next_region):
                 track.reading, track.region = reading, reading.landmarks.next_region
                 track.vote(reading)
             else:
@@ -169,8 +191,14 @@ class HandTracker:
         readings = {side: track.reading for side, track in self._tracks.items() if track.reading is not None}
         if len(readings) < 2 or not same_hand(readings["right"].landmarks, readings["left"].landmarks):
             return False
-        # The hand under both tracks belongs to the side that the net sees there now.
-        weaker: Side = min(SIDES, key=lambda side: readings[side].landmarks.probability(side) * readings[side].quality)
+        # The hand under both tracks is what the user calls it, else what the net sees there now.
+        weaker: Side = min(
+            SIDES,
+            key=lambda side: (
+                self._tracks[side].pinned,
+                readings[side].landmarks.probability(side) * readings[side].quality,
+            ),
+        )
         del self._tracks[weaker]
         return True
 
@@ -185,12 +213,15 @@ class HandTracker:
             other: Side = "left" if wrong[0] == "right" else "right"
             self._tracks[other] = self._tracks.pop(wrong[0])
 
-    def _search(self, source: CropSource) -> None:
+    def _search(self, source: CropSource, hints: Mapping[Side, Box]) -> None:
         """Look for the missing hands: thoroughly in the first frame, later everywhere or around the other hand."""
+        self._search_hints(source, hints)
         known: dict[Side, Reading] = {
             side: track.reading for side, track in self._tracks.items() if track.reading is not None
         }
         free: list[Side] = [side for side in SIDES if side not in self._tracks]
+        if not free:
+            return
         reader = self._finder.reader
         found: dict[Side, Reading] = {}
         if self._searches == 0:
@@ -205,9 +236,16 @@ class HandTracker:
         for side, reading in found.items():
             self._start(side, reading)
 
-
-def _follows(before: Region, after: Region) -> bool:
-    """Whether a hand can have come from one region to the other between two frames."""
-    moved = math.dist(before.center_px, after.center_px) / before.side_px
-    growth = after.side_px / before.side_px
-    return moved <= _LARGEST_JUMP and 1 / _LARGEST_GROWTH <= growth <= _LARGEST_GROWTH
+    def _search_hints(self, source: CropSource, hints: Mapping[Side, Box]) -> None:
+        """Look for the missing hands between the places where the user has shown them."""
+        missing: list[Side] = [side for side in SIDES if side in hints and side not in self._tracks]
+        for side in missing:
+            reading = self._finder.read_box(source, side, hints[side])
+            others = [track.reading for track in self._tracks.values() if track.reading is not None]
+            if (
+                reading is not None
+                and reading.credible
+                and reading.landmarks.probability(side) >= SIDE_NEEDED
+                and not any(same_hand(reading.landmarks, other.landmarks) for other in others)
+            ):
+                self._start(side, reading)

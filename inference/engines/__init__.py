@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .engine import ENGINE_NAMES, Engine, EngineOptions, EngineRun, HandInFrame, create_engine
+from .engine import ENGINE_NAMES, Engine, EngineOptions, EngineRun, FrameBoxes, HandInFrame, create_engine
 
-__all__ = ["ENGINE_NAMES", "Engine", "EngineOptions", "EngineRun", "HandInFrame", "create_engine"]
+__all__ = ["ENGINE_NAMES", "Engine", "EngineOptions", "EngineRun", "FrameBoxes", "HandInFrame", "create_engine"]

@@ -50,11 +50,52 @@ class HandInFrame:
     joints_m: NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class FrameBoxes:
+    """What the user says about one frame.
+
+    Parameters
+    ----------
+    given : where hands are; each starts its hand anew, and decides its side
+    hints : between two boxes of a hand: where to look for it while it is lost
+    """
+
+    given: Mapping[Side, Box] = field(default_factory=dict)
+    hints: Mapping[Side, Box] = field(default_factory=dict)
+
+
+NO_BOXES: Final = FrameBoxes()
+
+
 class EngineRun(Protocol):
     """One clip going through an engine, frame after frame. Pixels are those of the frames given to it."""
 
-    def reconstruct_frame(self, rgb: NDArray[np.uint8]) -> Mapping[Side, HandInFrame]:
+    def reconstruct_frame(self, rgb: NDArray[np.uint8], boxes: FrameBoxes = NO_BOXES) -> Mapping[Side, HandInFrame]:
         """The hands of the next frame (H, W, 3); a hand that is not seen is left out."""
+        ...
+
+    @property
+    def unread_boxes(self) -> frozenset[Side]:
+        """The sides whose box in the last frame shows nothing that the engine understands as a hand."""
+        ...
+
+    def look_back(
+        self,
+        rgb: NDArray[np.uint8],
+        later: Mapping[Side, HandInFrame],
+        beside: Mapping[Side, HandInFrame],
+        pinned: frozenset[Side],
+    ) -> Mapping[Side, HandInFrame]:
+        """Hands of the frame after this one, followed back into this one; those that cannot be are left out.
+
+        What comes out depends on the arguments alone, and frames that follow do not depend on it.
+
+        Parameters
+        ----------
+        later : the hands to follow, as they are in the frame after
+        beside : the other hands of this frame
+        pinned : of `later`, those whose side the user said
+        """
         ...
 
     def state(self) -> Mapping[str, Any]:
@@ -92,8 +133,8 @@ class Engine(Protocol):
         """The hand models that rotations and betas refer to."""
         ...
 
-    def start(self, camera: Camera, boxes: Mapping[Side, Box]) -> EngineRun:
-        """Begin a clip; `boxes` say where hands are in its first frame."""
+    def start(self, camera: Camera) -> EngineRun:
+        """Begin a clip."""
         ...
 
 

@@ -15,17 +15,22 @@ from ..clip import Clip
 from ..detect.finder import HandFinder
 from ..detect.nets import LANDMARK_NET_FILE, PALM_NET_FILE, expected_sha256
 from ..detect.observation import HandObservation
+from ..detect.reader import HandReader
+from ..detect.trace import trace
 from ..detect.tracker import HandTracker
 from ..fit.hand_fitter import FittedHand, HandFitter
 from ..hands.joints import Side
 from ..hands.model import HandModel
 from ..hands.open_hand import load_hand_models
-from .engine import Box, EngineOptions, HandInFrame
+from .engine import NO_BOXES, EngineOptions, FrameBoxes, HandInFrame
 
 _MOST_THREADS: Final = 4
 """The nets are small: more threads wait for each other."""
 _HOPELESS_SHARE: Final = 0.25
 """Reprojection error, as a share of the hand's box, at which nothing of the confidence is left."""
+
+_LARGEST_SHARE_BACK: Final = 0.05
+"""The same at which a hand is no longer followed back; good fits have 0.01."""
 
 
 class LandmarksEngine:
@@ -46,33 +51,55 @@ class LandmarksEngine:
         self.settings: Mapping[str, Any] = {name: sums.get(name, "") for name in (PALM_NET_FILE, LANDMARK_NET_FILE)}
         self._finder = HandFinder(options.weights_dir, threads)
 
-    def start(self, camera: Camera, boxes: Mapping[Side, Box]) -> LandmarksRun:
+    def start(self, camera: Camera) -> LandmarksRun:
         """See `Engine.start`."""
-        return LandmarksRun(HandTracker(self._finder), HandFitter(self.models, camera), boxes)
+        return LandmarksRun(HandTracker(self._finder), self._finder.reader, HandFitter(self.models, camera))
 
 
 class LandmarksRun:
     """One clip through the engine."""
 
-    def __init__(self, tracker: HandTracker, fitter: HandFitter, boxes: Mapping[Side, Box]) -> None:
-        self._tracker, self._fitter = tracker, fitter
-        self._boxes: Mapping[Side, Box] = dict(boxes)
+    def __init__(self, tracker: HandTracker, reader: HandReader, fitter: HandFitter) -> None:
+        self._tracker, self._reader, self._fitter = tracker, reader, fitter
         self._previous: dict[Side, FittedHand] = {}
 
-    def reconstruct_frame(self, rgb: NDArray[np.uint8]) -> dict[Side, HandInFrame]:
+    @property
+    def unread_boxes(self) -> frozenset[Side]:
+        """See `EngineRun.unread_boxes`."""
+        return self._tracker.unread_boxes
+
+    def reconstruct_frame(self, rgb: NDArray[np.uint8], boxes: FrameBoxes = NO_BOXES) -> dict[Side, HandInFrame]:
         """See `EngineRun.reconstruct_frame`."""
-        observations = self._tracker.observe(rgb, self._boxes)
-        self._boxes = {}
+        observations = self._tracker.observe(rgb, boxes.given, boxes.hints)
         fitted = self._fitter.fit_frame(observations, self._previous)
         for side in observations:
             if side in fitted:
                 hand = fitted[side]
-                landmarks_px = self._fitter.landmarks_px(side, hand.quat_wxyz, hand.translation_m, hand.betas)
-                self._tracker.feedback(side, landmarks_px)
+                self._tracker.feedback(side, self._landmarks_px(side, hand))
             else:
                 self._tracker.lose(side)
         self._previous = fitted
         return {side: _hand_in_frame(observations[side], hand) for side, hand in fitted.items()}
+
+    def look_back(
+        self,
+        rgb: NDArray[np.uint8],
+        later: Mapping[Side, HandInFrame],
+        beside: Mapping[Side, HandInFrame],
+        pinned: frozenset[Side],
+    ) -> dict[Side, HandInFrame]:
+        """See `EngineRun.look_back`."""
+        points_px: dict[Side, NDArray[np.float64]] = {
+            side: self._landmarks_px(side, hand) for side, hand in later.items()
+        }
+        beside_px = [self._landmarks_px(side, hand) for side, hand in beside.items()]
+        observations = trace(self._reader, rgb, points_px, beside_px, pinned)
+        fitted = self._fitter.fit_frame(observations, _as_fitted(later))
+        return {
+            side: _hand_in_frame(observations[side], hand)
+            for side, hand in fitted.items()
+            if hand.reprojection_share <= _LARGEST_SHARE_BACK
+        }
 
     def state(self) -> dict[str, Any]:
         """See `EngineRun.state`."""
@@ -81,13 +108,11 @@ class LandmarksRun:
     def resume(self, last_hands: Mapping[Side, HandInFrame], state: Mapping[str, Any]) -> None:
         """See `EngineRun.resume`."""
         self._tracker.restore(state["tracker"])
-        self._boxes = {}
-        self._previous = {
-            side: FittedHand(
-                side, hand.quat_wxyz, hand.translation_m, hand.betas, hand.joints_m, 0.0, 0.0, hand.joints_px
-            )
-            for side, hand in last_hands.items()
-        }
+        self._previous = _as_fitted(last_hands)
+
+    def _landmarks_px(self, side: Side, hand: HandInFrame | FittedHand) -> NDArray[np.float64]:
+        """(21, 2) where the nets should see a fitted hand."""
+        return self._fitter.landmarks_px(side, hand.quat_wxyz, hand.translation_m, hand.betas)
 
     def refine(self, clip: Clip) -> Clip:
         """See `EngineRun.refine`."""
@@ -106,6 +131,14 @@ class LandmarksRun:
             betas=np.where(clip.present[..., None], refined.betas[:, None], 0.0),
             joints_m=refined.joints_m,
         )
+
+
+def _as_fitted(hands: Mapping[Side, HandInFrame]) -> dict[Side, FittedHand]:
+    """Hands of another frame as the fitter wants them for its start; how well they fitted does not matter there."""
+    return {
+        side: FittedHand(side, hand.quat_wxyz, hand.translation_m, hand.betas, hand.joints_m, 0.0, 0.0, hand.joints_px)
+        for side, hand in hands.items()
+    }
 
 
 def _hand_in_frame(observation: HandObservation, hand: FittedHand) -> HandInFrame:

@@ -36,14 +36,20 @@ class Frame:
 
 @dataclass(frozen=True)
 class FrameSelection:
-    """Every `step`-th frame from number `first` (None: the source's first) to number `last` (None: to the end)."""
+    """Every `step`-th frame from number `first` (None: the source's first) to number `last` (None: to the end).
+
+    `only`: of these, the frames with these numbers.
+    """
 
     first: int | None = None
     last: int | None = None
     step: int = 1
+    only: frozenset[int] | None = None
 
     def includes(self, number: int, source_first: int) -> bool:
         """Whether a frame is wanted, in a source whose first frame has the number `source_first`."""
+        if self.only is not None and number not in self.only:
+            return False
         first = source_first if self.first is None else self.first
         return number >= first and (self.last is None or number <= self.last) and (number - first) % self.step == 0
 

@@ -136,13 +136,14 @@ def test_a_missing_package_is_named(
         (["reconstruct", "a.png", "--focal-mm", "30", "--fov", "60"], "not allowed"),
         (["reconstruct", "a.png", "--right-box", "1,2,3"], "1,2,3"),
         (["reconstruct", "a.png", "--left-box", "1,2,0,4"], "1,2,0,4"),
+        (["reconstruct", "a.png", "--left-box", "x:1,2,3,4"], "x:1,2,3,4"),
         (["reconstruct", "a.png", "--step", "0"], "'0'"),
         (["reconstruct", str(HANDS), "--start", "5", "--end", "3"], "(3) comes before"),
         (["reconstruct", str(HANDS), "--engine", "magic"], "magic"),
-    ],
-)
         (["preview", "a.hands.npz", "--smooth", "1.5"], "'1.5'"),
         (["preview", "a.hands.npz", "--smooth", "much"], "'much'"),
+    ],
+)
 def test_wrong_words_get_one_sentence(capsys: pytest.CaptureFixture[str], words: list[str], part: str) -> None:
     code, out, err = run(capsys, *words)
     assert code == ErrorCode.USAGE.exit_code

@@ -187,7 +187,7 @@ def test_another_work_does_not_resume(movie: Path, take_path: Path, change: str)
     options = {
         "focal": ReconstructOptions(focal_mm=50),
         "selection": ReconstructOptions(selection=FrameSelection(step=2)),
-        "boxes": ReconstructOptions(boxes={"left": (1, 2, 30, 30)}),
+        "boxes": ReconstructOptions(boxes={"left": {None: (1, 2, 30, 30)}}),
     }.get(change, ReconstructOptions())
     if change == "source":
         save_movie(movie, 15)
@@ -313,24 +313,24 @@ def test_the_focal_length_is_given_or_read_or_guessed(
 
 
 def test_boxes_reach_the_engine_in_the_first_run_only(movie: Path, take_path: Path) -> None:
-    options = ReconstructOptions(boxes={"right": (1, 2, 30, 40)})
+    options = ReconstructOptions(boxes={"right": {None: (1, 2, 30, 40)}})
     engine = FakeEngine()
     run(movie, take_path, engine, options, Recorder(5))
     run(movie, take_path, engine, options)
-    assert [run.boxes for run in engine.runs] == [{"right": (1, 2, 30, 40)}, {}]
+    assert [run.boxes[0].given for run in engine.runs] == [{"right": (1, 2, 30, 40)}, {}]
 
 
 def test_a_huge_picture_is_worked_on_smaller_and_told_in_its_own_pixels(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = save(tmp_path / "big.png", quadrants(960, 640))
-    options = ReconstructOptions(focal_mm=36, boxes={"right": (100, 200, 300, 400)})
+    options = ReconstructOptions(focal_mm=36, boxes={"right": {None: (100, 200, 300, 400)}})
     run(path, tmp_path / "whole.hands.npz", options=options)
     monkeypatch.setattr("inference.media.picture_file.LARGEST_WORKING_PX", 480 * 320)
     engine = FakeEngine()
     run(path, tmp_path / "half.hands.npz", engine, options)
     assert engine.runs[0].camera.picture_size_px == (480, 320)
-    assert engine.runs[0].boxes == {"right": (50, 100, 150, 200)}
+    assert engine.runs[0].boxes[0].given == {"right": (50, 100, 150, 200)}
     whole, half = read_take(tmp_path / "whole.hands.npz"), read_take(tmp_path / "half.hands.npz")
     assert half.picture_size_px == (960, 640)
     assert half.focal_px == whole.focal_px
@@ -342,9 +342,7 @@ def test_long_clips_take_little_memory(tmp_path: Path) -> None:
     from inference.clip import ClipBuilder
 
     builder = ClipBuilder(10)
-    hand = FakeEngine().start(
-        pipeline.choose_camera(open_source(save(tmp_path / "a.png")).info, ReconstructOptions()), {}
-    )
+    hand = FakeEngine().start(pipeline.choose_camera(open_source(save(tmp_path / "a.png")).info, ReconstructOptions()))
     made = hand.reconstruct_frame(quadrants())
     for number in range(1000):
         builder.append(number, made if number % 3 else None)

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from inference.detect.crops import CropSource
+from inference.detect.trace import trace
 from inference.detect.tracker import HandTracker
-from inference.hands.joints import SIDES
+from inference.hands.joints import SIDES, Side
 
 WIDTH, HEIGHT = 960, 540
 
@@ -174,6 +175,68 @@ def test_feedback_moves_the_region(finder, stage):
     tracker.feedback("left", truth["right"])
     assert tracker.sides == ("right",)
     assert error(tracker.observe(rgb)["right"], truth["right"]) < 0.07
+
+
+def box_of(joints):
+    return (*(joints.min(axis=0) - 10), *(np.ptp(joints, axis=0) + 20))
+
+
+def test_a_box_in_a_later_frame_decides_the_side(finder, stage):
+    tracker = HandTracker(finder)
+    places = {"right": (300, 280, 0.8, 0)}
+    rgb, truth = stage.frame(**places)
+    assert list(tracker.observe(rgb)) == ["right"]
+    assert list(tracker.observe(rgb, {"left": box_of(truth["right"])})) == ["left"]
+    assert tracker.unread_boxes == frozenset()
+    for _ in range(6):
+        assert list(tracker.observe(rgb)) == ["left"]
+
+
+def test_an_empty_box_is_told_and_stops_no_hand_inside_it(finder, stage):
+    tracker = HandTracker(finder, search_every=1000)
+    rgb, _ = stage.frame(right=(300, 280, 0.8, 0))
+    tracker.observe(rgb)
+    assert list(tracker.observe(rgb, {"left": (700, 200, 150, 150)})) == ["right"]
+    assert tracker.unread_boxes == {"left"}
+    tracker.observe(rgb)
+    assert tracker.unread_boxes == frozenset()
+    tracker.observe(rgb, {"right": (700, 200, 150, 150)})
+    assert tracker.unread_boxes == {"right"}
+
+
+def test_a_hint_leads_to_a_hand_that_no_palm_shows(finder, stage, monkeypatch):
+    rgb, truth = stage.frame(**apart(0))
+    reader = finder.reader
+    tracker = HandTracker(finder, search_every=1)
+    monkeypatch.setattr(reader, "palm_regions", lambda *_: [])
+    monkeypatch.setattr(tracker, "_searches", 2)  # the thorough search of the first frame would find it without palms
+    assert tracker.observe(rgb) == {}
+    assert list(tracker.observe(rgb, hints={"left": box_of(truth["left"])})) == ["left"]
+    assert list(tracker.observe(rgb, hints={"right": box_of(truth["left"])})) == ["left"], "one hand, one side"
+
+
+def test_a_hand_is_traced_to_where_it_came_from(finder, stage):
+    truth = stage.frame(**apart(6))[1]
+    points: dict[Side, np.ndarray] = {side: truth[side] for side in SIDES}
+    for step in range(5, -1, -1):
+        rgb, truth = stage.frame(**apart(step))
+        seen = trace(finder.reader, rgb, points, [])
+        assert list(seen) == ["right", "left"], step
+        for side in SIDES:
+            assert error(seen[side], truth[side]) < 0.07, (step, side)
+        points = {side: seen[side].joints_px for side in SIDES}
+
+
+def test_nothing_is_traced_onto_another_hand_or_into_nothing(finder, stage):
+    rgb, truth = stage.frame(right=(400, 280, 0.8, 0))
+    points = truth["right"]
+    assert trace(finder.reader, rgb, {"right": points + 500}, []) == {}
+    assert trace(finder.reader, rgb, {"left": points}, []) == {}, "the net contradicts the side"
+    assert list(trace(finder.reader, rgb, {"left": points}, [], frozenset({"left"}))) == ["left"]
+    assert trace(finder.reader, rgb, {"right": points}, [points + 3]) == {}
+    both = trace(finder.reader, rgb, {"right": points, "left": points + 2}, [], frozenset(SIDES))
+    assert len(both) == 1
+    assert trace(finder.reader, rgb, {"right": np.full((21, 2), np.nan)}, []) == {}
 
 
 class FlickeringReader:
