@@ -16,6 +16,7 @@ from ..hands.model import HandModel
 from ..hands.rotations import quat_wxyz_to_matrix
 from ..hands.skinning import pose_hand
 from .clip import CHUNK_FRAMES, ClipFrames, refine
+from .contact import Contact
 from .kinematics import CHAIN_ORDER, POINT_ORDER, HandState, Skeletons
 from .landmark_offsets import landmark_offsets_m
 from .objective import Objective, Weights
@@ -163,7 +164,8 @@ class HandFitter:
             stored = ClipFrames(present, joints_px, joints_px_confidence, quat_wxyz)
             stored = ClipFrames(*(getattr(stored, name)[shown] for name in stored.__dataclass_fields__))
             start = None if betas is None else np.atleast_2d(betas).mean(axis=0)
-            fitted = refine(skeletons, self.camera, self.weights, stored, start)
+            contact = Contact(skeletons, [self.models[side] for side in SIDES]) if len(shown) == len(SIDES) else None
+            fitted = refine(skeletons, self.camera, self.weights, stored, start, contact=contact)
             quat[shown], translation[shown] = fitted.quat_wxyz, fitted.translation_m
             shapes[:] = fitted.betas
             for index in shown:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..hands.joint_limits import DIP_PER_PIP
 from ..hands.rotations import matrix_to_rotvec
+from .contact import Contact
 from .kinematics import BONE_PARENTS, FINGER_COUNT, POINT_ORDER, WRIST_PARAMETERS, HandState, Skeletons
 
 Array = NDArray[np.float64]
@@ -87,9 +88,15 @@ class Objective:
     """The cost of hands given what was observed (half the sum of squared, robustified residuals)."""
 
     def __init__(
-        self, skeletons: Skeletons, observed: Observed, weights: Weights, anchor: Anchor | None = None
+        self,
+        skeletons: Skeletons,
+        observed: Observed,
+        weights: Weights,
+        anchor: Anchor | None = None,
+        contact: Contact | None = None,
     ) -> None:
         self.skeletons, self.observed, self.weights, self.anchor = skeletons, observed, weights, anchor
+        self.contact = contact
         limits = skeletons.limits
         precision = 1.0 / limits[:, 3] ** 2
         coupling = _coupling_rows(skeletons) / weights.dip_coupling_rad
@@ -105,7 +112,8 @@ class Objective:
         """(N, H) costs alone."""
         points = self.skeletons.points_m(state)
         error, bone_error = self._errors(points)
-        return self._sum_costs(points, error, bone_error, self.skeletons.free_angles(state)) + self._anchor_cost(state)
+        cost = self._sum_costs(points, error, bone_error, self.skeletons.free_angles(state)) + self._anchor_cost(state)
+        return cost if self.contact is None else cost + self.contact.cost(state)
 
     def normal_equations(self, state: HandState) -> NormalEquations:
         """Costs, gradients and Gauss-Newton matrices at `state`."""
@@ -132,6 +140,11 @@ class Objective:
         transposed = np.swapaxes(rows, -1, -2)
         matrix, gradient = transposed @ rows, (transposed @ residual[..., None])[..., 0]
         split = self.skeletons.parameter_count
+        if self.contact is not None:
+            of_contact = self.contact.equations(state)
+            cost = cost + of_contact[0]
+            gradient += of_contact[1]
+            matrix += of_contact[2]
         matrix[..., WRIST_PARAMETERS:split, WRIST_PARAMETERS:split] += self._anatomy
         gradient[..., WRIST_PARAMETERS:split] += angles @ self._anatomy - self._anatomy_pull
         if self.anchor is not None:
