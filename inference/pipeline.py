@@ -287,8 +287,8 @@ class _Run:
         return HandsError(
             ErrorCode.NO_HANDS,
             f"No hand was found in {where}'{Path(self._info.path).name}'.",
-            "Say where the hands are with --right-box and --left-box ([frame:]x,y,width,height in pixels), "
-            "or take a picture in which they are larger.",
+            "Take a picture in which they are larger or less covered; on the command line --right-box and --left-box "
+            "([frame:]x,y,width,height in pixels) say where they are.",
         )
 
     def _write(self, take: Take) -> Path | None:

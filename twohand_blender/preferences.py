@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Final, Literal, cast
 
 import bpy
@@ -10,7 +11,7 @@ from bpy.props import StringProperty
 from ..inference.contract import HandsError
 from .locations import EXTENSION_PACKAGE, worker_python
 
-_PACKAGES: Final = "numpy opencv-python-headless pillow onnxruntime"
+_PACKAGES: Final = "onnxruntime opencv-python-headless pillow tqdm"
 _MARK_ICONS: Final[dict[str, Literal["CHECKMARK", "INFO", "ERROR"]]] = {
     "ok": "CHECKMARK",
     "note": "INFO",
@@ -57,7 +58,8 @@ class TWOHAND_AP_preferences(bpy.types.AddonPreferences):
 
 def setup_commands() -> tuple[str, ...]:
     """The lines that make an interpreter with everything needed."""
-    return ("python3 -m venv hands", f"hands/bin/python -m pip install {_PACKAGES}")
+    python = r"hands\Scripts\python.exe" if sys.platform == "win32" else "hands/bin/python"
+    return ("python -m venv hands", f"{python} -m pip install {_PACKAGES}")
 
 
 def preferences_of(context: bpy.types.Context) -> TWOHAND_AP_preferences | None:

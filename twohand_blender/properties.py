@@ -50,7 +50,7 @@ class TWOHAND_PG_settings(bpy.types.PropertyGroup):
         take_path: StringProperty(
             name="Take",
             description="File that the reconstruction is kept in. Empty: a file beside the saved .blend file, "
-            "else in the add-on's own folder",
+            "else in the add-on's own folder, which goes when the add-on is removed",
             subtype="FILE_PATH",
         )
         use_frame_range: BoolProperty(

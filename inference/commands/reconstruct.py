@@ -166,15 +166,19 @@ def _options(arguments: argparse.Namespace) -> ReconstructOptions:
 def _sentences(outcome: Outcome) -> list[str]:
     summary = outcome.summary()
     state = "" if summary["complete"] else " before it was cancelled (run it again to go on)"
-    lines = [f"{summary['frames']} frames in {summary['seconds']:.1f} s{state}."]
+    lines = [f"{_frames(summary['frames'])} in {summary['seconds']:.1f} s{state}."]
     for side, hand in summary["hands"].items():
         if hand["frames"]:
             share = 100 * hand["reprojection_share"]
             error = f"reprojection error {hand['reprojection_px']:.1f} px, {share:.1f} % of the hand's box"
-            lines.append(f"{side.capitalize()} hand: {hand['frames']} frames, {error}.")
+            lines.append(f"{side.capitalize()} hand: {_frames(hand['frames'])}, {error}.")
         else:
             lines.append(f"{side.capitalize()} hand: not found.")
     return lines
+
+
+def _frames(count: int) -> str:
+    return f"{count} frame{'' if count == 1 else 's'}"
 
 
 def _positive(text: str) -> float:

@@ -245,7 +245,7 @@ def test_a_person_gets_sentences_and_the_path(tmp_path: Path, started: Callable[
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0
     assert out.strip() == str(tmp_path / "a.hands.npz")
-    assert "Right hand: 1 frames, reprojection error" in err
+    assert "Right hand: 1 frame, reprojection error" in err
 
 
 def test_progress_is_thinned_out_but_never_its_end(capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,7 +33,8 @@ PREVIEW_SAMPLES: Final = 10
 PANEL_SIZE_PX: Final = (640, 360)
 CLIP_MOMENT: Final = 0.52
 """Which part of the clip the preview shows: the index tips touch."""
-BONE_BGR: Final = {"R": (70, 170, 255), "L": (235, 190, 90)}
+BONE_BGR: Final = {"R": (235, 190, 90), "L": (70, 170, 255)}
+"""Right blue, left orange, as in the overlays."""
 
 Picture = NDArray[np.uint8]
 
@@ -65,6 +66,8 @@ def build_scenes(clip_take: Path, picture_take: Path) -> float:
     with quiet():
         bpy.ops.twohand.import_take(filepath=str(picture_take))
     bpy.context.window.scene = clip
+    for name in (CLIP_SCENE, PICTURE_SCENE):
+        _light(bpy.data.scenes[name])
     return seconds
 
 
@@ -90,11 +93,9 @@ def render_previews(folder: Path, picture_path: Path) -> None:
     if source is None:
         raise FileNotFoundError(picture_path)
     scene = bpy.data.scenes[PICTURE_SCENE]
-    _light(scene)
     layer = _render(scene, scene.camera, folder)
     cv2.imwrite(str(folder / "hands_camera.png"), _over(layer, cv2.resize(source, PREVIEW_SIZE_PX).astype(np.uint8)))
     clip = bpy.data.scenes[CLIP_SCENE]
-    _light(clip)
     _go_to_moment(clip)
     camera = _side_camera(clip)
     side = _over(_render(clip, camera, folder), _backdrop())
@@ -157,16 +158,16 @@ _LAMPS: Final = (
 
 
 def _light(scene: Any) -> None:
-    """Studio light for the preview; the saved file has none, as the add-on adds none."""
+    """Studio light, so that a rendering of the file shows something; the add-on itself adds none."""
     middle = _middle(scene)
     for lamp in _LAMPS:
-        light = bpy.data.lights.new("preview", "AREA")
+        light = bpy.data.lights.new("Studio", "AREA")
         light.size, light.energy = lamp.size_m, lamp.power_w
-        holder = bpy.data.objects.new("preview", light)
+        holder = bpy.data.objects.new("Studio", light)
         holder.location = middle + Vector(lamp.offset_m)
         holder.rotation_euler = (-Vector(lamp.offset_m)).to_track_quat("-Z", "Y").to_euler()
         scene.collection.objects.link(holder)
-    world = bpy.data.worlds.new("preview")
+    world = bpy.data.worlds.new("Studio")
     world.use_nodes = True
     world.node_tree.nodes["Background"].inputs["Strength"].default_value = 0.22
     world.node_tree.nodes["Background"].inputs["Color"].default_value = (1.0, 0.97, 0.94, 1.0)

@@ -11,7 +11,7 @@ from typing import Final
 import bpy
 import numpy as np
 
-from ...inference.contract import ErrorCode, HandsError, Take
+from ...inference.contract import TAKE_SUFFIX, ErrorCode, HandsError, Take
 from ...inference.hands.joints import SIDES, Side
 from ...inference.hands.model import HandModel
 from ...inference.hands.skinning import shaped_rest
@@ -21,14 +21,32 @@ from .armature import build_armature, rest_axes, wrist_rest_m
 from .background import add_background, find_background
 from .bone_motion import HandMotion, bone_channels
 from .camera import build_camera, set_render_size
-from .collection import TAKE_PATH, TAKE_SHA256, built_keys, ensure_collection, find_collection, own_objects
+from .collection import (
+    TAKE_PATH,
+    TAKE_SHA256,
+    built_keys,
+    ensure_collection,
+    find_collection,
+    local_collection,
+    own_objects,
+)
 from .correctives import add_drivers, offsets_in_bone_axes
 from .editing import scene_of
 from .hand_mesh import LARGEST_SHAPE_VALUE, build_mesh
 from .joint_constraints import add_joint_constraints
 from .material import SKIN_GROUP_NAME, SkinTone, Tint, build_material, build_skin_group
 from .names import CAMERA_NAME, SIDE_SUFFIX, armature_name, mesh_name
-from .ownership import Block, TakeKey, mark_of, originals, put_mark, remove_blocks, replace_objects, restore_name
+from .ownership import (
+    Block,
+    TakeKey,
+    mark_of,
+    originals,
+    put_mark,
+    remove_blocks,
+    replace_objects,
+    replaceable,
+    restore_name,
+)
 from .take_motion import hand_motions
 from .timeline import set_frame_range, set_frame_rate, timeline_of
 
@@ -128,9 +146,9 @@ def build_take(
     options = options or BuildOptions()
     scene = scene_of(context)
     warnings = _check(take, models)
-    key = TakeKey(options.name or default_name(take), take.source)
-    previous = own_objects(scene, key)
-    had_collection = find_collection(scene, key) is not None
+    key = TakeKey(options.name or default_name(take, options.take_path), take.source)
+    previous = replaceable(scene.objects, key)
+    had_collection = local_collection(scene, key) is not None
     motion = motion or fill_take(take)
     builder = _Builder(context, take, models, key, options)
     try:
@@ -180,8 +198,13 @@ def rekey(scene: bpy.types.Scene, built: BuiltHands, motions: Mapping[Side, Hand
     return tuple(written)
 
 
-def default_name(take: Take) -> str:
-    """The source's file name without ending, frame pattern and trailing separators."""
+def default_name(take: Take, take_path: Path | None = None) -> str:
+    """The take file's name without its ending; of an unsaved take the source's, without frame pattern.
+
+    Two takes of one source (two focal lengths, two ranges of frames) are two results.
+    """
+    if take_path is not None and take_path.name.removesuffix(TAKE_SUFFIX):
+        return take_path.name.removesuffix(TAKE_SUFFIX)
     name = re.sub(r"(#+|%0?\d*d)", "", Path(take.source).stem).rstrip("._- ")
     return name or "take"
 

@@ -8,7 +8,7 @@ from typing import Final
 import bpy
 
 from .names import collection_name
-from .ownership import TakeKey, mark_of, originals, put_mark, remove_blocks
+from .ownership import TakeKey, is_local, mark_of, originals, put_mark, remove_blocks, replaceable
 
 COLLECTION_ROLE: Final = "collection"
 TAKE_PATH: Final = "twohand_take_path"
@@ -19,7 +19,7 @@ TAKE_SHA256: Final = "twohand_take_sha256"
 
 def ensure_collection(scene: bpy.types.Scene, key: TakeKey) -> bpy.types.Collection:
     """The take's collection in a scene: the one of an earlier run, wherever the user has put it, or a new one."""
-    found = find_collection(scene, key)
+    found = local_collection(scene, key)
     if found is not None:
         return found
     collection = bpy.data.collections.new(collection_name(key.name))
@@ -31,6 +31,12 @@ def ensure_collection(scene: bpy.types.Scene, key: TakeKey) -> bpy.types.Collect
 def find_collection(scene: bpy.types.Scene, key: TakeKey) -> bpy.types.Collection | None:
     """The take's collection in a scene, or None."""
     return originals(_root(scene).children_recursive, key).get(COLLECTION_ROLE)
+
+
+def local_collection(scene: bpy.types.Scene, key: TakeKey) -> bpy.types.Collection | None:
+    """The take's collection in a scene if it can be built into: one linked from another file cannot."""
+    found = find_collection(scene, key)
+    return found if found is not None and is_local(found) else None
 
 
 def built_keys(scene: bpy.types.Scene) -> list[TakeKey]:
@@ -53,8 +59,8 @@ def take_path_of(collection: bpy.types.Collection) -> Path | None:
 
 def remove_build(scene: bpy.types.Scene, key: TakeKey) -> None:
     """Remove everything that was built from a take; a collection that holds things of the user's stays."""
-    remove_blocks(own_objects(scene, key).values())
-    collection = find_collection(scene, key)
+    remove_blocks(replaceable(scene.objects, key).values())
+    collection = local_collection(scene, key)
     if collection is not None and not collection.all_objects and not collection.children:
         bpy.data.collections.remove(collection)
 

@@ -30,12 +30,13 @@ class TakeKey:
 
 @dataclass(frozen=True)
 class Mark:
-    """`given_name` is the block's name when it was made; a copy has another one."""
+    """`given_name` and `session_uid` are the block's when it was made; a copy has others."""
 
     name: str
     source: str
     role: str
     given_name: str
+    session_uid: str
 
     @property
     def key(self) -> TakeKey:
@@ -45,7 +46,7 @@ class Mark:
 
 def put_mark(block: bpy.types.ID, key: TakeKey, role: str) -> None:
     """Mark a block as made by the add-on."""
-    block[MARK] = asdict(Mark(key.name, key.source, role, block.name))
+    block[MARK] = asdict(Mark(key.name, key.source, role, block.name, str(block.session_uid)))
 
 
 def mark_of(block: bpy.types.ID) -> Mark | None:
@@ -70,13 +71,35 @@ def originals(blocks: Iterable[Block], key: TakeKey) -> dict[str, Block]:
         if mark is not None and mark.key == key:
             bearers[mark.role].append((block, mark))
     found: dict[str, Block] = {}
-    for role, candidates in bearers.items():
+    for role, bearing in bearers.items():
+        # What was linked from another file steps back behind what is in this one.
+        candidates = [(block, mark) for block, mark in bearing if is_local(block)] or bearing
         named = [block for block, mark in candidates if block.name == mark.given_name]
         if len(candidates) == 1:
             found[role] = candidates[0][0]
         elif len(named) == 1:
             found[role] = named[0]
     return found
+
+
+def replaceable(blocks: Iterable[Block], key: TakeKey) -> dict[str, Block]:
+    """The originals that a new run may remove: those in this file that are certainly no copy of the user's.
+
+    A lone bearer that was renamed counts only in the session that made it: later it cannot be told from a copy whose
+    original the user has deleted. Linked and overridden blocks belong to another file.
+    """
+    found = originals(filter(is_local, blocks), key)
+    return {role: block for role, block in found.items() if _is_certainly_original(block)}
+
+
+def is_local(block: bpy.types.ID) -> bool:
+    """Whether a block belongs to this file alone: neither linked nor overriding something linked."""
+    return block.library is None and block.override_library is None
+
+
+def _is_certainly_original(block: bpy.types.ID) -> bool:
+    mark = mark_of(block)
+    return mark is not None and (block.name == mark.given_name or str(block.session_uid) == mark.session_uid)
 
 
 def replace_objects(previous: dict[str, bpy.types.Object], successors: dict[str, bpy.types.Object]) -> None:
