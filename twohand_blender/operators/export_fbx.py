@@ -14,9 +14,8 @@ from ...inference.hands.joints import SIDES, Side
 from ..export.bone_names import BoneNaming
 from ..export.fbx import FbxOptions, export_fbx
 from ..results import EXPORT_SUMMARY, chosen_result, hands_of, keep_summary
-from ..scene.collection import built_keys
 from ..scene.editing import scene_of
-from .import_take import import_refusal
+from .import_take import result_refusal
 from .messages import errors_reported
 
 _HANDS: Final[dict[str, tuple[Side, ...]]] = {"BOTH": SIDES, "RIGHT": ("right",), "LEFT": ("left",)}
@@ -79,9 +78,7 @@ class TWOHAND_OT_export_fbx(bpy.types.Operator, ExportHelper):  # pyright: ignor
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        reason = import_refusal(context) or (
-            "" if built_keys(scene_of(context)) else "There are no hands in this scene"
-        )
+        reason = result_refusal(context)
         if reason:
             cls.poll_message_set(reason)
         return not reason

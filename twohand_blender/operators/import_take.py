@@ -16,6 +16,7 @@ from ..locations import EXTENSION_FOLDER
 from ..properties import settings_of
 from ..results import keep_summary
 from ..scene.build import BuildOptions, build_take
+from ..scene.collection import built_keys
 from ..scene.editing import scene_of
 from ..scene.material import SkinTone
 from ..summary import describe_take
@@ -58,6 +59,11 @@ class TWOHAND_OT_import_take(bpy.types.Operator, ImportHelper):  # pyright: igno
                 self.report({"INFO"}, line)
             return {"FINISHED"}
         return {"CANCELLED"}
+
+
+def result_refusal(context: bpy.types.Context) -> str:
+    """Why nothing can be done with the scene's hands now, or an empty string."""
+    return import_refusal(context) or ("" if built_keys(scene_of(context)) else "There are no hands in this scene")
 
 
 def import_refusal(context: bpy.types.Context) -> str:

@@ -8,9 +8,9 @@ import bpy
 from bpy.props import StringProperty
 
 from ..results import chosen_result
-from ..scene.collection import built_keys, remove_build
+from ..scene.collection import remove_build
 from ..scene.editing import scene_of
-from .import_take import import_refusal
+from .import_take import result_refusal
 
 
 class TWOHAND_OT_remove_result(bpy.types.Operator):
@@ -31,9 +31,7 @@ class TWOHAND_OT_remove_result(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        reason = import_refusal(context) or (
-            "" if built_keys(scene_of(context)) else "There are no hands in this scene"
-        )
+        reason = result_refusal(context)
         if reason:
             cls.poll_message_set(reason)
         return not reason

@@ -14,13 +14,13 @@ from ...inference.motion.smoothing import smooth_take
 from ..properties import settings_of
 from ..results import chosen_result
 from ..scene.build import built_hands, rekey
-from ..scene.collection import TAKE_SHA256, built_keys, find_collection, take_path_of
+from ..scene.collection import TAKE_SHA256, find_collection, take_path_of
 from ..scene.editing import scene_of
 from ..scene.ownership import TakeKey
 from ..scene.take_motion import hand_motions
 from ..scene.timeline import timeline_of
 from ..take_file import reread_take
-from .import_take import import_refusal
+from .import_take import result_refusal
 from .messages import errors_reported
 
 
@@ -43,9 +43,7 @@ Keys that you edited on the hands' own curves are replaced; everything else stay
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        reason = import_refusal(context) or (
-            "" if built_keys(scene_of(context)) else "There are no hands in this scene"
-        )
+        reason = result_refusal(context)
         if reason:
             cls.poll_message_set(reason)
         return not reason
