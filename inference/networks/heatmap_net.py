@@ -49,7 +49,7 @@ def _deconvolution_head(channels_in: int) -> nn.Sequential:
 
 
 class PoseHeads(nn.Module):
-    """From backbone features (B, 2048, 8, 8) to volumes, root depth and hand presence. Head 1 = right, head 2 = left."""
+    """From backbone features (B, 2048, 8, 8) to volumes, root depth and presence; head 1 is the right hand's."""
 
     def __init__(self, depth: int) -> None:
         super().__init__()

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..hands.joints import SIDES, Side
 from ..hands.model import HandModel
 from ..hands.torch_layer import HandLayer
 from .configuration import NetworkConfiguration
@@ -135,16 +136,16 @@ class MeshNet(nn.Module):
         trans = self.trans_branch(layer4.mean(dim=(2, 3)))
         attention = heatmaps.attention.unbind(1) if self.configuration.use_attention else (None, None)
         only_stage = self.configuration.cascade_stages == 0
-        hands = {
+        hands: dict[Side, list[HandStage]] = {
             side: [self._first_stage(side, layer4, seen, every_stage or only_stage, every_stage)]
-            for side, seen in zip(("right", "left"), attention, strict=True)
+            for side, seen in zip(SIDES, attention, strict=True)
         }
-        peaks = dict(zip(("right", "left"), heatmaps.peaks_xyc.split(JOINTS_PER_HAND, dim=1), strict=True))
+        peaks = dict(zip(SIDES, heatmaps.peaks_xyc.split(JOINTS_PER_HAND, dim=1), strict=True))
         for stage in range(self.configuration.cascade_stages):
             features = (layer4, layer3, layer2)[stage]
             last = stage == self.configuration.cascade_stages - 1
-            refined = {}
-            for side, other in (("right", "left"), ("left", "right")):
+            refined: dict[Side, HandStage] = {}
+            for side, other in zip(SIDES, SIDES[::-1], strict=True):
                 own, theirs = hands[side][-1], hands[other][-1]
                 seen = self._attended(own.points_mm, peaks[side], features)
                 extractor = self.get_submodule(f"cascaded_{side}_feature_extractor_list.{stage}")
@@ -157,7 +158,7 @@ class MeshNet(nn.Module):
         return MeshOutput(hands["right"], hands["left"], trans)
 
     def _first_stage(
-        self, side: str, layer4: Tensor, attention: Tensor | None, vertices: bool, rest: bool
+        self, side: Side, layer4: Tensor, attention: Tensor | None, vertices: bool, rest: bool
     ) -> HandStage:
         seen = layer4 if attention is None else layer4 * attention_on_features(attention, layer4.shape[-1])
         pose, betas = self.get_submodule(f"{side}_mano_branch")(seen.mean(dim=(2, 3)))
@@ -172,7 +173,7 @@ class MeshNet(nn.Module):
         points_px = (scale * points_mm[..., :2] + shift) * (size / self.configuration.heatmap_px)
         return features * joint_attention(points_px, size)
 
-    def _posed(self, side: str, pose: Tensor, betas: Tensor, vertices: bool, rest: bool) -> HandStage:
+    def _posed(self, side: Side, pose: Tensor, betas: Tensor, vertices: bool, rest: bool) -> HandStage:
         layer: HandLayer = self.right_hand if side == "right" else self.left_hand
         rotations = layer.rotations_from_rotvec(pose.unflatten(1, (16, 3)), "mean")
         # "Not centred": the hand turns about its rest wrist, which stays where the model has it.
