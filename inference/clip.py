@@ -14,8 +14,6 @@ from .hands.joints import JOINT_COUNT, POINT_COUNT, SIDES, Side
 if TYPE_CHECKING:
     from .engines.engine import HandInFrame
 
-_FIRST_CAPACITY: Final = 64
-
 
 @dataclass(frozen=True)
 class Clip:
@@ -39,43 +37,43 @@ class Clip:
 
 
 CLIP_ARRAYS: Final = tuple(item.name for item in fields(Clip))
+RECORD_ARRAYS: Final = (*CLIP_ARRAYS, "tracked")
+"""What a builder keeps of a frame: a clip's arrays, and whether the hand was there before any looking back."""
 _PER_FRAME: Final = ("frames", "readable")
+_FIRST_CAPACITY: Final = 64
+_MOST_PROMISED: Final = 2**15
+"""Frames that are made room for at once; a movie's header may promise anything."""
 
 
 class ClipBuilder:
-    """Collects frames into arrays whose capacity doubles, so that long movies cost no list of small arrays.
+    """Collects frames into arrays, so that long movies cost no objects: some 3 kB of memory a frame.
 
     Parameters
     ----------
     shape_count : number of betas S
-    start : frames of an earlier run to go on from
+    expected_count : how many frames will probably come; where that is right, nothing is ever copied to make room
     """
 
-    def __init__(self, shape_count: int, start: Clip | None = None) -> None:
+    def __init__(self, shape_count: int, expected_count: int = 0) -> None:
         self._count = 0
-        self._arrays = _empty(_FIRST_CAPACITY, shape_count)
-        if start is not None:
-            self._count = len(start.frames)
-            while self._count > self._capacity:
-                self._grow()
-            for name in CLIP_ARRAYS:
-                self._view(name)[...] = getattr(start, name)
+        self._unsaved: set[int] = set()
+        # Memory of zeros is taken from the system only once something is written to it: see `_new_row`.
+        self._arrays = _zeros(max(_FIRST_CAPACITY, min(expected_count, _MOST_PROMISED)), shape_count)
 
     def __len__(self) -> int:
         return self._count
 
     def append(self, frame: int, hands: Mapping[Side, HandInFrame] | None) -> None:
         """Add a frame; `hands` is None where it could not be read."""
-        if self._count == self._capacity:
-            self._grow()
-        row = self._count
-        self._count += 1
+        row = self._new_row()
         self._arrays["frames"][row] = frame
         self._arrays["readable"][row] = hands is not None
         self.put(row, hands or {})
+        self._arrays["tracked"][:, row] = self._arrays["present"][:, row]
 
     def put(self, row: int, hands: Mapping[Side, HandInFrame]) -> None:
         """Set hands of a frame that is there already; its other hands stay as they are."""
+        self._unsaved.add(row)
         for index, side in enumerate(SIDES):
             hand = hands.get(side)
             if hand is None:
@@ -84,48 +82,96 @@ class ClipBuilder:
             for name in CLIP_ARRAYS[3:]:
                 self._arrays[name][index, row] = getattr(hand, name)
 
-    def clip(self) -> Clip:
-        """A copy of what has been collected."""
-        return Clip(**{name: self._view(name).copy() for name in CLIP_ARRAYS})
+    def put_records(self, rows: NDArray[np.int64], records: Mapping[str, NDArray[Any]]) -> None:
+        """Set whole rows as `records` gave them; rows that are not there yet continue those that are.
+
+        Raises
+        ------
+        ValueError
+            where a row would be left out, or a shape is another
+        """
+        new = rows[rows >= self._count]
+        if not np.array_equal(new, np.arange(self._count, self._count + len(new))):
+            raise ValueError("rows are left out")
+        for name in RECORD_ARRAYS:
+            array = self._arrays[name]
+            hands = () if name in _PER_FRAME else (2,)
+            if records[name].shape != (*hands, len(rows), *array.shape[len(hands) + 1 :]):
+                raise ValueError(f"{name} has shape {records[name].shape}")
+        for _ in new:
+            self._new_row()
+        for name in RECORD_ARRAYS:
+            if name in _PER_FRAME:
+                self._arrays[name][rows] = records[name]
+            else:
+                self._arrays[name][:, rows] = records[name]
+
+    def records(self, rows: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+        """`RECORD_ARRAYS` of some rows, copied."""
+        return {
+            name: self._view(name)[rows] if name in _PER_FRAME else self._view(name)[:, rows] for name in RECORD_ARRAYS
+        }
+
+    def unsaved_rows(self) -> NDArray[np.int64]:
+        """The rows that `append` and `put` have touched since `mark_saved`, ascending."""
+        return np.array(sorted(self._unsaved), dtype=np.int64)
+
+    def mark_saved(self) -> None:
+        """Say that what has been collected so far lies in a file."""
+        self._unsaved.clear()
 
     def view(self) -> Clip:
         """What has been collected, not copied: it changes with `put`, and is worthless after `append`."""
         return Clip(**{name: self._view(name) for name in CLIP_ARRAYS})
 
-    @property
-    def _capacity(self) -> int:
-        return len(self._arrays["frames"])
+    def tracked(self) -> NDArray[np.bool_]:
+        """(2, F) `present` as `append` left it."""
+        return self._view("tracked")
+
+    def release(self) -> Clip:
+        """What has been collected; the builder is empty then, so that arrays can be freed one by one."""
+        clip = self.view()
+        self._count, self._arrays = 0, _zeros(_FIRST_CAPACITY, clip.betas.shape[-1])
+        self._unsaved.clear()
+        return clip
+
+    def _new_row(self) -> int:
+        """Room for one more frame, without hands: identity rotations, zeros."""
+        if self._count == len(self._arrays["frames"]):
+            self._grow()
+        row = self._count
+        self._count += 1
+        self._arrays["quat_wxyz"][:, row, :, 0] = 1.0
+        return row
 
     def _view(self, name: str) -> NDArray[Any]:
         array = self._arrays[name]
         return array[: self._count] if name in _PER_FRAME else array[:, : self._count]
 
     def _grow(self) -> None:
-        larger = _empty(2 * self._capacity, self._arrays["betas"].shape[-1])
-        for name, array in self._arrays.items():
-            target = larger[name]
+        larger = _zeros(2 * self._count, self._arrays["betas"].shape[-1])
+        for name in RECORD_ARRAYS:
+            array = self._arrays.pop(name)  # freed before the next one is copied
             if name in _PER_FRAME:
-                target[: len(array)] = array
+                larger[name][: self._count] = array
             else:
-                target[:, : array.shape[1]] = array
+                larger[name][:, : self._count] = array
         self._arrays = larger
 
 
-def _empty(capacity: int, shape_count: int) -> dict[str, NDArray[Any]]:
-    """Arrays of frames without hands: identity rotations, zeros."""
-    rotations = np.zeros((2, capacity, JOINT_COUNT, 4))
-    rotations[..., 0] = 1.0
+def _zeros(capacity: int, shape_count: int) -> dict[str, NDArray[Any]]:
     return {
         "frames": np.zeros(capacity, dtype=np.int64),
         "readable": np.zeros(capacity, dtype=np.bool_),
         "present": np.zeros((2, capacity), dtype=np.bool_),
         "confidence": np.zeros((2, capacity)),
-        "quat_wxyz": rotations,
+        "quat_wxyz": np.zeros((2, capacity, JOINT_COUNT, 4)),
         "translation_m": np.zeros((2, capacity, 3)),
         "betas": np.zeros((2, capacity, shape_count)),
         "joints_px": np.zeros((2, capacity, POINT_COUNT, 2)),
         "joints_px_confidence": np.zeros((2, capacity, POINT_COUNT)),
         "joints_m": np.zeros((2, capacity, POINT_COUNT, 3)),
+        "tracked": np.zeros((2, capacity), dtype=np.bool_),
     }
 
 

@@ -38,14 +38,13 @@ class LookBack:
     Parameters
     ----------
     builder : the clip after the forward pass, perhaps with rows that an earlier look back has filled
-    tracked : (2, F) where the forward pass saw each hand
     boxes : the user's; a hand whose run begins in a box keeps its side whatever the nets think
     info : of the source
     """
 
-    def __init__(self, builder: ClipBuilder, tracked: NDArray[np.bool_], boxes: ClipBoxes, info: SourceInfo) -> None:
+    def __init__(self, builder: ClipBuilder, boxes: ClipBoxes, info: SourceInfo) -> None:
         self._builder, self._clip = builder, builder.view()
-        self._gap, self._pinned = _gaps(self._clip, tracked, boxes)
+        self._gap, self._pinned = _gaps(self._clip, builder.tracked(), boxes)
         width, height = info.working_size_px
         within_memory = max(1, min(_MOST_PIECE_FRAMES, _MOST_PIECE_BYTES // (3 * width * height)))
         self._longest_piece = within_memory if info.kind == "movie" else min(within_memory, _PICTURES_PIECE)

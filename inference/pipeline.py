@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from . import __version__
 from .boxes import ClipBoxes, UserBoxes
 from .camera import DEFAULT_FOCAL_MM, Camera
-from .checkpoint import Checkpoint, checkpoint_path, read_checkpoint, remove_checkpoint, write_checkpoint
+from .checkpoint import Checkpoint, RunState, checkpoint_path
 from .clip import Clip, ClipBuilder, hands_of_row
 from .contract import ErrorCode, HandsError, Take, output_error, progress_record, read_take, warning_record, write_take
 from .engines import Engine, EngineRun, HandInFrame
@@ -113,7 +113,7 @@ class _Job:
 class _Run:
     def __init__(self, source: Source, job: _Job) -> None:
         self._source, self._info = source, source.info
-        self._take_path, self._checkpoint_path = job.take_path, checkpoint_path(job.take_path)
+        self._take_path = job.take_path
         self._engine, self._options = job.engine, job.options
         self._report, self._cancelled = job.report, job.cancelled
         self._camera = choose_camera(source.info, job.options)
@@ -122,44 +122,42 @@ class _Run:
         self._boxes = ClipBoxes(job.options.boxes, self._first_number(), self._scale)
         self._source_warnings: list[dict[str, Any]] = []
         self._frame_warnings: list[dict[str, Any]] = []
+        self._checkpoint = Checkpoint(checkpoint_path(job.take_path), self._identity())
         self._started_s = time.monotonic()
 
     def run(self) -> Outcome:
         _check_writable(self._take_path)
-        done = read_checkpoint(self._checkpoint_path, self._identity())
         shape_count = next(iter(self._engine.models.values())).shape_count
-        builder = ClipBuilder(shape_count, done.clip if done else None)
-        self._announce(len(builder))
+        builder = ClipBuilder(shape_count, self._total_frames())
+        done = self._checkpoint.resume(builder)
         resumed_frames = len(builder)
-        engine_run = self._start_engine(done)
+        self._announce(resumed_frames)
+        engine_run = self._start_engine(builder, done)
         self._track(builder, engine_run)
-        tracked = builder.clip().present
-        if done:
-            tracked[:, : len(done.clip.frames)] = done.tracked
         if self._options.look_back and not self._cancelled.is_set():
-            self._look_back(builder, tracked, engine_run)
+            self._look_back(builder, engine_run)
         interrupted = self._cancelled.is_set()
         if interrupted and len(builder):
-            self._save(builder, tracked, engine_run)
-        clip = builder.clip()
-        if not clip.present.any():
+            self._save(builder, engine_run)
+        if not builder.view().present.any():
             raise self._nothing_found(len(builder), interrupted)
         self._report(progress_record("refine", 0, 1, None))
-        take = self._take(engine_run.refine(clip), complete=not interrupted)
+        # Nothing here holds on to what refining replaces: a long clip lies in memory as few times as possible.
+        take = self._take(engine_run.refine(builder.release()), complete=not interrupted)
         self._report(progress_record("refine", 1, 1, 0.0))
         path = self._write(take)
         return Outcome(take, path, resumed_frames, time.monotonic() - self._started_s)
 
-    def _start_engine(self, done: Checkpoint | None) -> EngineRun:
+    def _start_engine(self, builder: ClipBuilder, done: RunState | None) -> EngineRun:
         engine_run = self._engine.start(self._working_camera())
         if done is not None:
             self._frame_warnings = done.warnings
-            engine_run.resume(hands_of_row(done.clip, -1), done.engine_state)
+            engine_run.resume(hands_of_row(builder.view(), -1), done.engine_state)
         return engine_run
 
     def _track(self, builder: ClipBuilder, engine_run: EngineRun) -> None:
         """Every frame through the engine, until the source ends or the user cancels."""
-        last_number = builder.clip().last_frame
+        last_number = builder.view().last_frame
         before, total = len(builder), self._total_frames()
         started_s = saved_s = time.monotonic()
         self._report(progress_record("track", before, total, None))
@@ -175,20 +173,20 @@ class _Run:
                 if self._cancelled.is_set():
                     return
                 if now_s - saved_s > CHECKPOINT_EVERY_S:
-                    self._save(builder, builder.view().present, engine_run)
+                    self._save(builder, engine_run)
                     saved_s = time.monotonic()
         finally:
             frames.close()
         self._check_length(last_number)
 
-    def _look_back(self, builder: ClipBuilder, tracked: NDArray[np.bool_], engine_run: EngineRun) -> None:
+    def _look_back(self, builder: ClipBuilder, engine_run: EngineRun) -> None:
         """Hands that were found late, followed into the frames before, until all is done or the user cancels."""
 
         def read(numbers: frozenset[int]) -> Generator[Frame, None, None]:
             selection = replace(self._options.selection, last=max(numbers), only=numbers)
             return read_ahead(self._source.read(selection))
 
-        look_back = LookBack(builder, tracked, self._boxes, self._info)
+        look_back = LookBack(builder, self._boxes, self._info)
         if not look_back.total:
             return
         started_s = saved_s = time.monotonic()
@@ -201,13 +199,12 @@ class _Run:
                 if self._cancelled.is_set():
                     return
                 if now_s - saved_s > CHECKPOINT_EVERY_S:
-                    self._save(builder, tracked, engine_run)
+                    self._save(builder, engine_run)
                     saved_s = time.monotonic()
         self._report(progress_record("look_back", look_back.total, look_back.total, 0.0))
 
-    def _save(self, builder: ClipBuilder, tracked: NDArray[np.bool_], engine_run: EngineRun) -> None:
-        checkpoint = Checkpoint(builder.clip(), tracked, self._frame_warnings, dict(engine_run.state()))
-        write_checkpoint(self._checkpoint_path, self._identity(), checkpoint)
+    def _save(self, builder: ClipBuilder, engine_run: EngineRun) -> None:
+        self._checkpoint.save(builder, RunState(self._frame_warnings, dict(engine_run.state())))
 
     def _hands_of(self, frame: Frame, engine_run: EngineRun) -> Mapping[Side, HandInFrame] | None:
         if frame.rgb is None:
@@ -276,7 +273,7 @@ class _Run:
             return HandsError(
                 ErrorCode.CANCELLED, "Cancelled before any hand was found.", "Run it again to go on from there."
             )
-        remove_checkpoint(self._checkpoint_path)
+        self._checkpoint.remove()
         if frame_count == 0:
             return HandsError(
                 ErrorCode.INPUT_EMPTY,
@@ -294,7 +291,7 @@ class _Run:
     def _write(self, take: Take) -> Path | None:
         if take.complete:
             write_take(take, self._take_path)
-            remove_checkpoint(self._checkpoint_path)
+            self._checkpoint.remove()
             return self._take_path
         try:
             if read_take(self._take_path).complete:
@@ -375,8 +372,11 @@ class _Run:
 
     def _to_picture_px(self, joints_px: NDArray[np.float64], present: NDArray[np.bool_]) -> NDArray[np.float64]:
         """From pixels of the working size to those of the picture; (0, 0) is the centre of a pixel in both."""
-        scaled = (joints_px + 0.5) / self._scale - 0.5
-        return np.where(present[..., None, None], scaled, 0.0)
+        scaled = joints_px + 0.5
+        scaled /= self._scale
+        scaled -= 0.5
+        scaled[~present] = 0.0
+        return scaled
 
     def _warn(self, record: dict[str, Any]) -> None:
         self._source_warnings.append(record)

@@ -12,7 +12,7 @@ import pytest
 
 from inference import pipeline
 from inference.camera import DEFAULT_FOCAL_MM
-from inference.checkpoint import checkpoint_path, read_checkpoint
+from inference.checkpoint import checkpoint_path
 from inference.contract import ErrorCode, HandsError, Take, read_take
 from inference.media import FrameSelection, open_source
 from inference.pipeline import Outcome, ReconstructOptions
@@ -240,11 +240,6 @@ def test_cancelled_before_any_hand(tmp_path: Path, take_path: Path) -> None:
     assert checkpoint_path(take_path).exists()
 
 
-def test_a_checkpoint_of_other_work_is_none(movie: Path, take_path: Path) -> None:
-    run(movie, take_path, recorder=Recorder(5))
-    assert read_checkpoint(checkpoint_path(take_path), {"engine": "another"}) is None
-
-
 def test_a_cut_movie_gives_the_frames_it_has(tmp_path: Path, take_path: Path) -> None:
     path = save_movie(tmp_path / "a.avi", 40)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -336,17 +331,3 @@ def test_a_huge_picture_is_worked_on_smaller_and_told_in_its_own_pixels(
     assert half.focal_px == whole.focal_px
     np.testing.assert_allclose(half.joints_px, whole.joints_px, atol=1e-3)
     np.testing.assert_allclose(half.project_px()[half.present], half.joints_px[half.present], atol=1e-3)
-
-
-def test_long_clips_take_little_memory(tmp_path: Path) -> None:
-    from inference.clip import ClipBuilder
-
-    builder = ClipBuilder(10)
-    hand = FakeEngine().start(pipeline.choose_camera(open_source(save(tmp_path / "a.png")).info, ReconstructOptions()))
-    made = hand.reconstruct_frame(quadrants())
-    for number in range(1000):
-        builder.append(number, made if number % 3 else None)
-    clip = builder.clip()
-    assert sum(array.nbytes for array in vars(clip).values()) / 1000 < 6000
-    assert clip.readable.sum() == 666
-    assert ClipBuilder(10, clip).clip().quat_wxyz.shape == (2, 1000, 16, 4)
