@@ -260,14 +260,14 @@ def write_take(take: Take, path: Path) -> None:
         "complete": take.complete,
         "warnings": take.warnings,
     }
-    arrays = {name: getattr(take, name).astype(dtype) for name, dtype in _ARRAY_DTYPES.items()}
+    arrays = {name: getattr(take, name).astype(dtype, copy=False) for name, dtype in _ARRAY_DTYPES.items()}
     content = BytesIO()  # packed in memory: a zip file that meets a full disk half-way complains again at its own end
     np.savez_compressed(content, header=np.array(json.dumps(header)), **arrays)
     # A short name of its own: the take's name may already be as long as the file system allows.
     temporary = path.parent / f".hands-{secrets.token_hex(6)}.tmp"
     try:
         with temporary.open("xb") as file:
-            file.write(content.getvalue())
+            file.write(content.getbuffer())
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -162,7 +162,8 @@ class HandFitter:
         if shown:
             skeletons = self._skeletons_of(tuple(SIDES[index] for index in shown), with_offsets=False)
             stored = ClipFrames(present, joints_px, joints_px_confidence, quat_wxyz)
-            stored = ClipFrames(*(getattr(stored, name)[shown] for name in stored.__dataclass_fields__))
+            if len(shown) < hands:  # a copy; with both hands, the arrays as they are
+                stored = ClipFrames(*(getattr(stored, name)[shown] for name in stored.__dataclass_fields__))
             start = None if betas is None else np.atleast_2d(betas).mean(axis=0)
             contact = Contact(skeletons, [self.models[side] for side in SIDES]) if len(shown) == len(SIDES) else None
             fitted = refine(skeletons, self.camera, self.weights, stored, start, contact=contact)
