@@ -6,6 +6,7 @@ from typing import Final, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from .joints import JOINT_COUNT, PARENTS
 from .model import HandModel
@@ -47,6 +48,49 @@ def rotvec_to_matrix(rotvec: Tensor) -> Tensor:
     return diagonal + a[..., None, None] * cross + b[..., None, None] * outer
 
 
+def matrix_to_rotvec(matrix: Tensor) -> Tensor:
+    """Rotation matrices (..., 3, 3) to rotation vectors (..., 3), angles 0 to pi, with finite gradients.
+
+    By way of the quaternion whose largest component is computed first (Shepperd's method), so that no root is taken
+    of a number below one.
+    """
+    m = matrix.flatten(-2)
+    m00, m01, m02, m10, m11, m12, m20, m21, m22 = m.unbind(-1)
+    # Row k: component k of the quaternion (w, x, y, z) times all four, times four.
+    products = torch.stack(
+        [
+            torch.stack([1 + m00 + m11 + m22, m21 - m12, m02 - m20, m10 - m01], dim=-1),
+            torch.stack([m21 - m12, 1 + m00 - m11 - m22, m10 + m01, m02 + m20], dim=-1),
+            torch.stack([m02 - m20, m10 + m01, 1 - m00 + m11 - m22, m21 + m12], dim=-1),
+            torch.stack([m10 - m01, m02 + m20, m21 + m12, 1 - m00 - m11 + m22], dim=-1),
+        ],
+        dim=-2,
+    )
+    largest = products.diagonal(dim1=-2, dim2=-1).argmax(dim=-1)
+    row = products.gather(-2, largest[..., None, None].expand(*largest.shape, 1, 4)).squeeze(-2)
+    squared = row.gather(-1, largest.unsqueeze(-1))
+    quaternion = 0.5 * row / squared.clamp_min(1e-12).sqrt()
+    quaternion = torch.where(quaternion[..., :1] < 0, -quaternion, quaternion)
+    w, axis = quaternion[..., :1], quaternion[..., 1:]
+    sine_squared = (axis * axis).sum(-1, keepdim=True)
+    small = sine_squared < 0.25 * _TAYLOR_ANGLE_SQUARED
+    sine = torch.where(small, torch.ones_like(sine_squared), sine_squared).sqrt()
+    ratio = sine_squared / (w * w).clamp_min(0.25)
+    near = 2 / w.clamp_min(0.5) * (1 - ratio / 3 + ratio * ratio / 5)
+    return axis * torch.where(small, near, 2 * torch.atan2(sine, w) / sine)
+
+
+def columns_to_matrix(columns: Tensor) -> Tensor:
+    """(..., 6), roughly the first and the second column of a matrix one after the other, to rotations (..., 3, 3).
+
+    Gram-Schmidt; the third column is their cross product (Zhou et al., 2019: a continuous representation).
+    """
+    first = functional.normalize(columns[..., :3], dim=-1, eps=1e-8)
+    second = columns[..., 3:]
+    second = functional.normalize(second - (first * second).sum(-1, keepdim=True) * first, dim=-1, eps=1e-8)
+    return torch.stack([first, second, torch.linalg.cross(first, second)], dim=-1)
+
+
 class HandLayer(nn.Module):
     """A `HandModel` as a torch module without parameters: its arrays are buffers that follow ``to`` and ``double``.
 
@@ -64,11 +108,16 @@ class HandLayer(nn.Module):
     joint_shapedirs: Tensor
     pose_mean_rotvec: Tensor
     tip_vertices: Tensor
+    tip_template: Tensor
+    tip_shapedirs: Tensor
+    tip_posedirs: Tensor
+    tip_weights: Tensor
 
     def __init__(self, model: HandModel, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.side = model.side
         self.shape_count = model.shape_count
+        tips = model.tip_vertices
         arrays = {
             "v_template": model.v_template,
             # Matrices from components to flat offsets: one matrix product each, whatever the batch.
@@ -78,6 +127,11 @@ class HandLayer(nn.Module):
             "joint_template": model.joint_template,
             "joint_shapedirs": model.joint_shapedirs.reshape(-1, model.shape_count).T,
             "pose_mean_rotvec": model.pose_mean_rotvec,
+            # The five fingertips once more, for where nothing but the 21 points is wanted.
+            "tip_template": model.v_template[tips],
+            "tip_shapedirs": model.shapedirs[tips].reshape(-1, model.shape_count).T,
+            "tip_posedirs": model.posedirs[tips].reshape(-1, model.posedirs.shape[-1]).T,
+            "tip_weights": model.lbs_weights[tips],
         }
         for name, array in arrays.items():
             # Not part of a state dict: a network's checkpoint must not carry a hand model, whose licence is its own.
@@ -98,8 +152,7 @@ class HandLayer(nn.Module):
     def shaped_rest(self, betas: Tensor) -> tuple[Tensor, Tensor]:
         """Rest vertices (..., V, 3) and rest joints (..., 16, 3) in metres for betas (..., S)."""
         vertices = self.v_template + (betas @ self.shapedirs).unflatten(-1, (-1, 3))
-        joints = self.joint_template + (betas @ self.joint_shapedirs).unflatten(-1, (-1, 3))
-        return vertices, joints
+        return vertices, self.rest_joints(betas)
 
     def forward(self, rotations: Tensor, betas: Tensor, wrist_m: Tensor) -> PosedHandTensors:
         """Pose the hand.
@@ -114,17 +167,36 @@ class HandLayer(nn.Module):
         """
         rest_vertices, rest_joints = self.shaped_rest(betas)
         world, joints = forward_kinematics(rotations, rest_joints, wrist_m)
-        identity = torch.eye(3, dtype=rotations.dtype, device=rotations.device)
-        feature = (rotations[..., 1:, :, :] - identity).flatten(-3)
-        corrected = rest_vertices + (feature @ self.posedirs).unflatten(-1, (-1, 3))
-        # Each joint carries its vertices: R (v - J_rest) + J_posed, blended by the weights.
-        shift = joints - (world @ rest_joints.unsqueeze(-1)).squeeze(-1)
-        carried = torch.cat([world.flatten(-2), shift], dim=-1)  # (..., 16, 12)
-        blended = self.lbs_weights @ carried  # (..., V, 12)
-        turned = (blended[..., :9].unflatten(-1, (3, 3)) @ corrected.unsqueeze(-1)).squeeze(-1)
-        vertices = turned + blended[..., 9:]
+        corrected = rest_vertices + (_pose_feature(rotations) @ self.posedirs).unflatten(-1, (-1, 3))
+        vertices = _skin(corrected, self.lbs_weights, world, joints, rest_joints)
         tips = vertices.index_select(-2, self.tip_vertices)
         return PosedHandTensors(vertices, torch.cat([joints, tips], dim=-2))
+
+    def rest_joints(self, betas: Tensor) -> Tensor:
+        """Rest joints (..., 16, 3) in metres for betas (..., S)."""
+        return self.joint_template + (betas @ self.joint_shapedirs).unflatten(-1, (-1, 3))
+
+    def points(self, rotations: Tensor, betas: Tensor, wrist_m: Tensor) -> Tensor:
+        """The 21 points alone (..., 21, 3), metres; arguments as `forward`, without the cost of the vertices."""
+        rest_joints = self.rest_joints(betas)
+        world, joints = forward_kinematics(rotations, rest_joints, wrist_m)
+        offsets = betas @ self.tip_shapedirs + _pose_feature(rotations) @ self.tip_posedirs
+        corrected = self.tip_template + offsets.unflatten(-1, (-1, 3))
+        return torch.cat([joints, _skin(corrected, self.tip_weights, world, joints, rest_joints)], dim=-2)
+
+
+def _pose_feature(rotations: Tensor) -> Tensor:
+    """(..., 135) what the pose correctives are multiplied by."""
+    identity = torch.eye(3, dtype=rotations.dtype, device=rotations.device)
+    return (rotations[..., 1:, :, :] - identity).flatten(-3)
+
+
+def _skin(corrected: Tensor, weights: Tensor, world: Tensor, joints: Tensor, rest_joints: Tensor) -> Tensor:
+    """Vertices (..., V, 3): each joint carries its own, R (v - J_rest) + J_posed, blended by the weights (V, 16)."""
+    shift = joints - (world @ rest_joints.unsqueeze(-1)).squeeze(-1)
+    carried = torch.cat([world.flatten(-2), shift], dim=-1)  # (..., 16, 12)
+    blended = weights @ carried  # (..., V, 12)
+    return (blended[..., :9].unflatten(-1, (3, 3)) @ corrected.unsqueeze(-1)).squeeze(-1) + blended[..., 9:]
 
 
 def forward_kinematics(rotations: Tensor, rest_joints_m: Tensor, wrist_m: Tensor) -> tuple[Tensor, Tensor]:

@@ -19,14 +19,19 @@ class HeatmapOutput(NamedTuple):
 
     Parameters
     ----------
-    volumes : (B, 42, D, S, S) joint volumes, trained towards 255 times a Gaussian
-    root_depth_bin : (B, 1) depth of the left wrist relative to the right, in bins (unused by the mesh net)
+    volumes : (B, 42, D, S, S) joint volumes, trained towards a Gaussian: 255 times, or once where D is 1
+    root_depth_bin : (B, 1) depth of the left wrist relative to the right, in bins (unused by the mesh net); None in
+        the compact configuration
     hand_presence : (B, 2) from 0 to 1
+    presence_logits : (B, 2) the same before the sigmoid, for a loss
+    joint_depth : (B, 42) depth relative to the own hand's middle MCP joint, in palm lengths, where D is 1; else None
     """
 
     volumes: Tensor
-    root_depth_bin: Tensor
+    root_depth_bin: Tensor | None
     hand_presence: Tensor
+    presence_logits: Tensor
+    joint_depth: Tensor | None = None
 
 
 class _Backbone(nn.Module):
@@ -71,7 +76,8 @@ class PoseHeads(nn.Module):
         weights = self.root_fc(pooled).softmax(dim=1)
         bins = torch.arange(ROOT_DEPTH_BINS, dtype=weights.dtype, device=weights.device)
         root_depth = (weights * bins).sum(dim=1, keepdim=True)
-        return HeatmapOutput(volumes, root_depth, self.hand_fc(pooled).sigmoid())
+        logits = self.hand_fc(pooled)
+        return HeatmapOutput(volumes, root_depth, logits.sigmoid(), logits)
 
     def summarise(self, features: Tensor) -> tuple[HeatmapSummary, Tensor]:
         """Summary and hand presence only: what the mesh net and the user read."""

@@ -23,11 +23,13 @@ class HeatmapSummary(NamedTuple):
     peaks_xyc : (B, 42, 3) column and row of each joint's maximum in heat-map pixels, and its value
     attention : (B, 2, S, S) maximum over each hand's joints and depths, right first
     sampled : (B, 42 * D/4, S/2, S/2) the volumes, every fourth depth bin and every second pixel, joint-major
+    joint_depth : (B, 42) of 2.5-D heat maps: see `HeatmapOutput`
     """
 
     peaks_xyc: Tensor
     attention: Tensor
     sampled: Tensor
+    joint_depth: Tensor | None = None
 
 
 def find_peaks(flat_maps: Tensor) -> Tensor:
@@ -38,14 +40,46 @@ def find_peaks(flat_maps: Tensor) -> Tensor:
     column_maxima, rows = flat_maps.max(dim=2)
     values, columns = column_maxima.max(dim=2)
     row = rows.gather(2, columns.unsqueeze(2)).squeeze(2)
-    return torch.stack([columns.to(values.dtype), row.to(values.dtype), values], dim=2)
+    # Whole numbers and values alike in at least single precision: half of it is too coarse for fractions of a pixel.
+    dtype = torch.promote_types(values.dtype, torch.float32)
+    return torch.stack([columns.to(dtype), row.to(dtype), values.to(dtype)], dim=2)
 
 
-def summarise_volumes(volumes: Tensor) -> HeatmapSummary:
-    """The summary of whole volumes (B, 42, D, S, S)."""
+def refine_peaks(maps: Tensor, peaks_xyc: Tensor) -> Tensor:
+    """Peaks (B, J, 3) moved by up to half a pixel to the top of the parabola through the neighbours in (B, J, S, S).
+
+    The move carries no gradient. At the border, and where the map is flat, nothing moves.
+    """
+    size = maps.shape[-1]
+    with torch.no_grad():
+        cells = maps.to(peaks_xyc.dtype).flatten(2)
+        column, row = peaks_xyc[..., 0].long(), peaks_xyc[..., 1].long()
+        here = row * size + column
+
+        def move(place: Tensor, step: int) -> Tensor:
+            inside = (place > 0) & (place < size - 1)
+            behind = torch.where(inside, here - step, here)
+            ahead = torch.where(inside, here + step, here)
+            before, top, after = (cells.gather(2, index.unsqueeze(2)).squeeze(2) for index in (behind, here, ahead))
+            bend = 2 * top - before - after
+            return torch.where(bend > 1e-12, 0.5 * (after - before) / bend.clamp_min(1e-12), 0).clamp(-0.5, 0.5)
+
+        moves = torch.stack([move(column, 1), move(row, size)], dim=2)
+    return torch.cat([peaks_xyc[..., :2] + moves, peaks_xyc[..., 2:]], dim=2)
+
+
+def summarise_volumes(volumes: Tensor, joint_depth: Tensor | None = None) -> HeatmapSummary:
+    """The summary of whole volumes (B, 42, D, S, S).
+
+    Peaks of volumes are whole pixels, as in the paper's release; those of 2.5-D heat maps (D = 1) are refined.
+    """
+    if volumes.shape[2] == 1:
+        maps = volumes.squeeze(2)
+        sampled = maps[:, :, ::PIXEL_STRIDE, ::PIXEL_STRIDE]
+        return HeatmapSummary(refine_peaks(maps, find_peaks(maps)), _attention(maps), sampled, joint_depth)
     flat_maps = volumes.amax(dim=2)
     sampled = volumes[:, :, ::DEPTH_STRIDE, ::PIXEL_STRIDE, ::PIXEL_STRIDE].flatten(1, 2)
-    return HeatmapSummary(find_peaks(flat_maps), _attention(flat_maps), sampled)
+    return HeatmapSummary(find_peaks(flat_maps), _attention(flat_maps), sampled, joint_depth)
 
 
 def _attention(flat_maps: Tensor) -> Tensor:

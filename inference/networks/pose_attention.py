@@ -7,11 +7,23 @@ from torch import Tensor
 from torch.nn import functional
 
 _GAUSSIAN_SPREAD_PX2 = 3.0
+_LEAST_WEIGHT = 0.01
 
 
 def attention_on_features(attention: Tensor, size: int) -> Tensor:
     """One hand's attention (B, S, S) on a feature map's grid: (B, 1, size, size), nearest pixel."""
     return functional.interpolate(attention.unsqueeze(1), size=(size, size), mode="nearest")
+
+
+def attended_mean(features: Tensor, attention: Tensor) -> Tensor:
+    """(B, C) mean of features (B, C, size, size), weighted by one hand's attention (B, S, S).
+
+    A cell weighs as much as the largest attention in it: a hand's peaks are narrow and must not fall between the
+    pixels that are looked at. Where the attention is flat, as before training, this is the plain mean.
+    """
+    size = features.shape[-1]
+    weight = functional.relu(functional.adaptive_max_pool2d(attention.unsqueeze(1), size)) + _LEAST_WEIGHT
+    return (features * weight).sum(dim=(2, 3)) / weight.sum(dim=(2, 3))
 
 
 def fit_scale_and_shift(joints_xy: Tensor, peaks_xyc: Tensor) -> tuple[Tensor, Tensor]:

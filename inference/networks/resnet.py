@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -48,6 +46,8 @@ class ResNet50(nn.Module):
     layer3_extra_channels : channels joined to layer 3's input (the mesh net's sampled heat maps)
     """
 
+    channels = STAGE_CHANNELS[1:]
+
     def __init__(self, blocks_normalised: bool, layer3_extra_channels: int = 0) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
@@ -63,9 +63,14 @@ class ResNet50(nn.Module):
             setattr(self, f"layer{index + 1}", nn.Sequential(*layer))
             channels_in = channels
 
-    def forward(self, picture: Tensor, layer3_extra: Sequence[Tensor] = ()) -> tuple[Tensor, Tensor, Tensor]:
-        """Features of layers 2, 3, 4: (B, 512, H/8, W/8), (B, 1024, H/16, W/16), (B, 2048, H/32, W/32)."""
+    def forward(self, picture: Tensor, layer3_extra: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """Features of layers 2, 3, 4: (B, 512, H/8, W/8), (B, 1024, H/16, W/16), (B, 2048, H/32, W/32).
+
+        `layer3_extra` (B, layer3_extra_channels, H/8, W/8) is joined to the input of layer 3.
+        """
         stem = functional.max_pool2d(functional.relu(self.bn1(self.conv1(picture))), 3, 2, 1)
         layer2 = self.get_submodule("layer2")(self.get_submodule("layer1")(stem))
-        layer3 = self.get_submodule("layer3")(torch.cat([layer2, *layer3_extra], dim=1) if layer3_extra else layer2)
+        layer3 = self.get_submodule("layer3")(
+            layer2 if layer3_extra is None else torch.cat([layer2, layer3_extra], dim=1)
+        )
         return layer2, layer3, self.get_submodule("layer4")(layer3)
