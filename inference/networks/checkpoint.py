@@ -1,4 +1,4 @@
-"""Reading the authors' checkpoint: recognise it, check every tensor, take the weights and the hand models out of it.
+"""Reading the authors' checkpoint: check every tensor, take the weights and the hand models out of it.
 
 ``torch.load`` runs with ``weights_only=True`` and memory-mapped: nothing in the file can run code, and the optimiser's
 half of it is never read (reference/network.md, "Checkpoint file").
@@ -6,26 +6,49 @@ half of it is never read (reference/network.md, "Checkpoint file").
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..hands.joints import SIDES, Side
-from ..hands.mano_file import VERTEX_COUNT, mano_model
-from ..hands.model import HandModel
+from ..hands.mano_file import POSE_COMPONENTS, VERTEX_COUNT, mano_model
+from ..hands.model import HandModelError
+from ..hands.open_hand import load_hand_models
+from .configuration import PAPER
+from .intershape import InterShape
 
+OLDEST_TORCH: Final = (2, 6)
+"""Before this version ``weights_only=True`` could be got around (CVE-2025-32434)."""
 _PREFIX: Final = "module."
 _HAND_BUFFERS: Final = "mesh_reg.mano_layer."
-_OLD_RELEASE_KEYS: Final = ("right_branch", "left_branch", "mesh_branch", "encoder")
+_WEIGHTS_DIR: Final = Path(__file__).resolve().parents[2] / "weights"
+_REFUSED_NAME: Final = re.compile(r"GLOBAL ([\w.]+)|(?:class|function) <?[\w ]*'?([\w.]+)")
 
 
 class CheckpointError(ValueError):
-    """The file is not a checkpoint of the paper's network; the message says in what way."""
+    """The file is no checkpoint of the paper's network; the message says in what way, without the file's name."""
+
+
+class ForeignCodeError(CheckpointError):
+    """The file wants something called while it is read."""
+
+
+class OtherNetworkError(CheckpointError):
+    """The file holds tensors of another network."""
+
+
+class TensorKind(NamedTuple):
+    """What a tensor must be."""
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
 
 
 @dataclass(frozen=True)
@@ -34,100 +57,118 @@ class PaperCheckpoint:
 
     Parameters
     ----------
-    weights : network tensors by name, without ``module.`` and without the hand models
-    models : right and left hand model, rebuilt from the buffers
-    epoch : the epoch that the file says it was saved at
+    weights : network tensors by name, without ``module.`` and without the hand models; mapped from the file
+    hand_arrays : the arguments of `mano_model` for each hand, checked; the left hand's shapedirs are right already
+    epoch : the epoch that the file says it was saved at, -1 where it does not
     """
 
-    weights: dict[str, Tensor]
-    models: tuple[HandModel, HandModel]
+    weights: Mapping[str, Tensor]
+    hand_arrays: Mapping[Side, Mapping[str, NDArray[Any]]]
     epoch: int
 
 
-def read_paper_checkpoint(path: Path, expected_shapes: Mapping[str, tuple[int, ...]]) -> PaperCheckpoint:
-    """Read ``snapshot_99.pth.tar``, with or without the optimiser's state.
+@lru_cache(maxsize=1)
+def paper_tensors() -> Mapping[str, TensorKind]:
+    """Name, shape and type of every tensor of the network in the `PAPER` configuration, from the network itself."""
+    models = load_hand_models(_WEIGHTS_DIR)  # any hand will do: hand models are no part of a network's tensors
+    with torch.device("meta"):
+        network = InterShape(PAPER, (models["right"], models["left"]))
+    return {name: TensorKind(tuple(tensor.shape), tensor.dtype) for name, tensor in network.state_dict().items()}
 
-    Parameters
-    ----------
-    path : the user's file
-    expected_shapes : name and shape of every tensor of the network in the `PAPER` configuration
+
+def check_paper_weights(weights: Mapping[str, Tensor]) -> None:
+    """Whether these are the paper's network, by names, shapes and types; values are not read.
+
+    Raises
+    ------
+    CheckpointError
+        naming the first thing that is wrong
+    """
+    expected = paper_tensors()
+    missing, unknown = sorted(set(expected) - set(weights)), sorted(set(weights) - set(expected))
+    if missing or unknown:
+        parts = [f"{len(names)} {what} (first: {names[0]})" for names, what in
+                 ((missing, "tensors are missing"), (unknown, "tensors are unknown")) if names]  # fmt: skip
+        raise OtherNetworkError(f"it holds another network: {' and '.join(parts)}")
+    for name, kind in expected.items():
+        tensor = weights[name]
+        if tuple(tensor.shape) != kind.shape:
+            raise OtherNetworkError(f"{name} has shape {tuple(tensor.shape)}, expected {kind.shape}")
+        if tensor.dtype != kind.dtype or tensor.layout != torch.strided or tensor.device.type != "cpu":
+            raise CheckpointError(f"{name} is of type {tensor.dtype}, {tensor.layout}, expected {kind.dtype}")
+
+
+def read_paper_checkpoint(path: Path) -> PaperCheckpoint:
+    """Read ``snapshot_99.pth.tar``, with or without the optimiser's state, or its network alone.
 
     Raises
     ------
     CheckpointError
         naming what is missing, unexpected or not finite
+    HandModelError
+        where a hand model in it is damaged
     """
-    tensors, epoch = _network_tensors(path)
-    hand_buffers = {name: tensor for name, tensor in tensors.items() if name.startswith(_HAND_BUFFERS)}
-    weights = {name: tensor for name, tensor in tensors.items() if name not in hand_buffers}
-    _check(path, weights, expected_shapes)
-    right, left = (_hand_from_buffers(path, hand_buffers, side) for side in SIDES)
-    return PaperCheckpoint(weights, (right, left), epoch)
-
-
-def _network_tensors(path: Path) -> tuple[dict[str, Tensor], int]:
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception as error:  # a damaged or foreign file raises nearly anything
-        if "weights_only" in str(error) or "Unsupported global" in str(error) or "GLOBAL" in str(error):
-            raise CheckpointError(f"'{path.name}' is refused: it tries to load more than tensors.") from error
-        raise CheckpointError(f"'{path.name}' cannot be read as a checkpoint ({type(error).__name__}).") from error
-    if isinstance(content, dict) and isinstance(content.get("network"), dict):
-        epoch = content.get("epoch", -1)
-        named = content["network"]
-    elif isinstance(content, dict) and content and all(isinstance(value, Tensor) for value in content.values()):
-        raise CheckpointError(
-            f"'{path.name}' is a bare dictionary of tensors: the older release's model.pts, or another network. "
-            "Only the second release's snapshot_99.pth.tar is supported."
-        )
-    else:
-        raise CheckpointError(f"'{path.name}' is no checkpoint of the paper's network (it has no entry 'network').")
-    tensors: dict[str, Tensor] = {}
-    for name, value in named.items():
-        if not isinstance(name, str) or not isinstance(value, Tensor):
-            raise CheckpointError(f"'{path.name}' holds something else than named tensors in 'network'.")
-        tensors[name.removeprefix(_PREFIX)] = value
-    return tensors, int(epoch) if isinstance(epoch, int) else -1
-
-
-def _check(path: Path, weights: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]]) -> None:
-    missing = sorted(set(expected) - set(weights))
-    unexpected = sorted(set(weights) - set(expected))
-    if missing or unexpected:
-        raise CheckpointError(
-            f"'{path.name}' holds another network: {len(missing)} tensors are missing"
-            f"{_first(missing)}, {len(unexpected)} are unknown{_first(unexpected)}."
-        )
-    for name, shape in expected.items():
-        tensor = weights[name]
-        if tuple(tensor.shape) != shape:
-            raise CheckpointError(f"'{path.name}': {name} has shape {tuple(tensor.shape)}, expected {shape}.")
+    tensors, epoch = _network_tensors(_load(path))
+    weights = {name: tensor for name, tensor in tensors.items() if not name.startswith(_HAND_BUFFERS)}
+    check_paper_weights(weights)
+    for name, tensor in weights.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise CheckpointError(f"'{path.name}': {name} holds values that are not finite; download it again.")
+            raise CheckpointError(f"{name} holds values that are not finite")
+    hand_arrays: dict[Side, Mapping[str, NDArray[Any]]] = {side: _hand_arrays(tensors, side) for side in SIDES}
+    return PaperCheckpoint(weights, hand_arrays, epoch)
 
 
-def _first(names: list[str]) -> str:
-    return f" (first: {names[0]})" if names else ""
+def _load(path: Path) -> object:
+    version = tuple(int(part) for part in re.findall(r"\d+", torch.__version__)[:2])
+    if version < OLDEST_TORCH:
+        wanted = ".".join(map(str, OLDEST_TORCH))
+        raise CheckpointError(f"reading it safely needs torch {wanted} or newer, here is {torch.__version__}")
+    try:
+        # Files from before torch 1.6 are no zip files and cannot be mapped.
+        mapped = path.open("rb").read(2) == b"PK"
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged or foreign file raises nearly anything
+        text = str(error)
+        if found := _REFUSED_NAME.search(text):
+            raise ForeignCodeError(f"it asks for '{found[1] or found[2]}'") from error
+        raise CheckpointError(f"it is damaged ({type(error).__name__})") from error
 
 
-def _hand_from_buffers(path: Path, buffers: Mapping[str, Tensor], side: Side) -> HandModel:
-    def buffer(name: str) -> np.ndarray[Any, Any]:
+def _network_tensors(content: object) -> tuple[dict[str, Tensor], int]:
+    if not isinstance(content, dict):
+        raise OtherNetworkError(f"it holds a {type(content).__name__} instead of named tensors")
+    network, epoch = content.get("network", content), content.get("epoch", -1)
+    if not isinstance(network, dict) or not network:
+        raise OtherNetworkError("its entry 'network' holds no tensors")
+    tensors: dict[str, Tensor] = {}
+    for name, value in network.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            raise OtherNetworkError("it holds something else than named tensors")
+        tensors[name.removeprefix(_PREFIX)] = value
+    return tensors, epoch if isinstance(epoch, int) else -1
+
+
+def _hand_arrays(tensors: Mapping[str, Tensor], side: Side) -> dict[str, NDArray[Any]]:
+    def buffer(name: str) -> NDArray[Any]:
         key = f"{_HAND_BUFFERS}{side[0]}.{name}"
-        if key not in buffers:
-            raise CheckpointError(f"'{path.name}' lacks the hand model's {key}.")
-        return buffers[key].numpy()
+        if key not in tensors:
+            raise CheckpointError(f"it lacks the hand model's {key}")
+        return tensors[key].numpy()
 
     posedirs = buffer("posedirs")
-    if posedirs.shape != (135, VERTEX_COUNT * 3):
-        raise CheckpointError(f"'{path.name}': the {side} hand's posedirs have shape {posedirs.shape}.")
-    return mano_model(
-        v_template=buffer("v_template"),
-        shapedirs=buffer("shapedirs"),
-        posedirs=posedirs.T.reshape(VERTEX_COUNT, 3, 135),
-        joint_regressor=buffer("J_regressor"),
-        lbs_weights=buffer("lbs_weights"),
-        parents=buffer("parents"),
-        faces=buffer("faces_tensor"),
-        mean_rotvec=buffer("hand_mean"),
-        side=side,
-    )
+    if posedirs.shape != (POSE_COMPONENTS, VERTEX_COUNT * 3):
+        raise HandModelError(f"The {side} hand's posedirs have shape {posedirs.shape}.")
+    arrays = {
+        "v_template": buffer("v_template"),
+        "shapedirs": buffer("shapedirs"),
+        "posedirs": posedirs.T.reshape(VERTEX_COUNT, 3, POSE_COMPONENTS),
+        "joint_regressor": buffer("J_regressor"),
+        "lbs_weights": buffer("lbs_weights"),
+        "parents": buffer("parents"),
+        "faces": buffer("faces_tensor"),
+        "mean_rotvec": buffer("hand_mean"),
+    }
+    mano_model(side, **arrays)  # checks everything
+    return arrays
