@@ -52,12 +52,12 @@ class HandPose:
 
 
 _STRAIGHT_TOGETHER = (Finger(0.0, 0.0, 0.0, -5.0), Finger(0.0, 0.0, 0.0, -11.0))
-_CURLED = Finger(84.0, 102.0, 52.0)
+_CURLED = Finger(84.0, 102.0, 52.0, -1.0)
 _INDEX_CURLED = Finger(78.0, 99.0, 46.0, 4.0)
-_RING_CURLED = Finger(84.0, 102.0, 52.0, -7.0)
-_PINKY_CURLED = Finger(84.0, 102.0, 52.0, -14.0)
-_THUMB_OVER_FIST = Thumb(9.0, 0.0, -9.0, 42.0, 50.0)
-_THUMB_OVER_RING = Thumb(20.0, 10.0, -4.0, 45.0, 50.0)
+_RING_CURLED = Finger(78.0, 102.0, 52.0, -1.0)
+_PINKY_CURLED = Finger(83.0, 98.0, 52.0, -9.0)
+_THUMB_OVER_FIST = Thumb(12.0, -3.0, -17.0, 49.0, 54.0)
+_THUMB_OVER_RING = Thumb(23.0, 7.0, -1.0, 47.0, 52.0)
 _THUMB_OUT = Thumb(-22.0, 0.0, 0.0, -5.0, -10.0)
 
 POSES: Final[dict[str, HandPose]] = {
@@ -81,27 +81,27 @@ POSES: Final[dict[str, HandPose]] = {
     "fist": HandPose("Fist, thumb outside", _THUMB_OVER_FIST, _INDEX_CURLED, _CURLED, _RING_CURLED, _PINKY_CURLED),
     "point": HandPose(
         "Pointing with the index finger",
-        Thumb(8.0, 0.0, 2.0, 25.0, 25.0),
+        Thumb(14.0, 0.0, 3.0, 30.0, 25.0),
         Finger(2.0, 3.0, 2.0),
-        Finger(70.0, 92.0, 45.0),
-        Finger(74.0, 94.0, 48.0, -5.0),
-        Finger(76.0, 92.0, 48.0, -10.0),
+        Finger(70.0, 92.0, 45.0, -4.0),
+        Finger(74.0, 94.0, 48.0, -3.0),
+        Finger(76.0, 92.0, 48.0, -8.0),
     ),
     "thumbs_up": HandPose(
         "Thumb up", Thumb(-28.0, 0.0, 10.0, -8.0, -18.0), _INDEX_CURLED, _CURLED, _RING_CURLED, _PINKY_CURLED
     ),
     "pinch": HandPose(
         "Thumb and index finger hold something small",
-        Thumb(25.0, -2.0, -6.0, 4.0, 2.0),
-        Finger(55.0, 50.0, 24.0),
+        Thumb(24.0, -2.0, -8.0, 4.0, 2.0),
+        Finger(52.0, 49.0, 23.0),
         Finger(32.0, 34.0, 18.0),
         Finger(28.0, 30.0, 16.0, 2.0),
         Finger(24.0, 28.0, 14.0, 5.0),
     ),
     "ok": HandPose(
         "Ring of thumb and index finger, the others spread",
-        Thumb(23.0, 2.0, -1.0, 5.0, 4.0),
-        Finger(48.0, 56.0, 33.0),
+        Thumb(21.0, 2.0, -1.0, 3.0, 4.0),
+        Finger(47.0, 56.0, 32.0),
         Finger(18.0, 15.0, 8.0, -2.0),
         Finger(8.0, 10.0, 6.0, 6.0),
         Finger(0.0, 6.0, 4.0, 14.0),
@@ -124,10 +124,10 @@ POSES: Final[dict[str, HandPose]] = {
     ),
     "horns": HandPose(
         "Index and little finger up, thumb over the others",
-        Thumb(16.0, 6.0, -4.0, 44.0, 45.0),
+        Thumb(14.0, 7.0, -6.0, 43.0, 45.0),
         Finger(0.0, 2.0, 1.0, -5.0),
         _CURLED,
-        Finger(84.0, 102.0, 52.0),
+        _RING_CURLED,
         Finger(0.0, 3.0, 2.0, 12.0),
     ),
     "i_love_you": HandPose(
@@ -135,7 +135,7 @@ POSES: Final[dict[str, HandPose]] = {
         _THUMB_OUT,
         Finger(0.0, 2.0, 1.0, -6.0),
         _CURLED,
-        Finger(84.0, 102.0, 52.0),
+        _RING_CURLED,
         Finger(0.0, 3.0, 2.0, 14.0),
     ),
     "count_one": HandPose(
@@ -151,7 +151,7 @@ POSES: Final[dict[str, HandPose]] = {
     ),
     "count_three": HandPose(
         "Index, middle and ring finger up",
-        Thumb(34.0, 16.0, 4.0, 48.0, 48.0),
+        Thumb(33.0, 15.0, 2.0, 47.0, 48.0),
         Finger(0.0, 2.0, 1.0, -6.0),
         Finger(0.0, 2.0, 1.0),
         Finger(4.0, 3.0, 2.0, 6.0),
@@ -159,7 +159,7 @@ POSES: Final[dict[str, HandPose]] = {
     ),
     "count_four": HandPose(
         "Four fingers up, thumb across the palm",
-        Thumb(35.0, 10.0, 6.0, 50.0, 55.0),
+        Thumb(33.0, 9.0, 3.0, 49.0, 55.0),
         Finger(0.0, 2.0, 1.0, -8.0),
         Finger(0.0, 2.0, 1.0, -1.0),
         Finger(0.0, 2.0, 1.0, 6.0),
@@ -191,17 +191,17 @@ POSES: Final[dict[str, HandPose]] = {
     ),
     "grasp_key": HandPose(
         "Thumb against the side of the index finger",
-        Thumb(16.0, 0.0, 11.0, 5.0, 3.0),
+        Thumb(14.0, -2.0, 10.0, 6.0, 5.0),
         Finger(50.0, 72.0, 34.0),
         Finger(58.0, 78.0, 38.0),
-        Finger(62.0, 80.0, 40.0, -4.0),
+        Finger(62.0, 80.0, 40.0, -3.0),
         Finger(66.0, 80.0, 40.0, -8.0),
     ),
     "grasp_pen": HandPose(
         "A pen between thumb, index and middle finger",
-        Thumb(23.0, -3.0, -9.0, 6.0, 3.0),
-        Finger(61.0, 46.0, 17.0),
-        Finger(56.0, 52.0, 24.0, -3.0),
+        Thumb(30.0, -5.0, -10.0, 9.0, 4.0),
+        Finger(60.0, 44.0, 17.0),
+        Finger(60.0, 55.0, 24.0, -3.0),
         Finger(60.0, 64.0, 32.0, -6.0),
         Finger(62.0, 68.0, 34.0, -10.0),
     ),

@@ -22,7 +22,7 @@ VIEWS = {
     "palm": np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]]),
     "thumb side": np.array([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]]),
     "little finger side": np.array([[0.0, -1, 0], [-1, 0, 0], [0, 0, -1]]),
-    "fingertips": np.array([[0.0, 0, -1], [0, 1, 0], [-1, 0, 0]]),
+    "fingertips": np.array([[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]]),
 }
 """Rotations from the model's frame to the picture's: right, up, towards the viewer (right hand)."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -14,11 +15,12 @@ from inference.hands.joint_limits import joint_limits
 from inference.hands.joints import SIDES, TIP_NAMES, Side
 from inference.hands.model import HandModel
 from inference.hands.open_hand import load_hand_models
-from inference.hands.pose_library import POSES, joint_quat_wxyz, local_quat_wxyz, pose_angles_rad
+from inference.hands.pose_library import POSES, Finger, Thumb, joint_quat_wxyz, local_quat_wxyz, pose_angles_rad
 from inference.hands.rotations import quat_wxyz_to_matrix
 from inference.hands.skinning import pose_hand
 from tests.stand_in_hand import mano_like
 from tools import build_pose_library
+from tools.open_hand.overlap import deepest_overlaps_m, in_millimetres
 
 WEIGHTS = Path(__file__).resolve().parents[3] / "weights"
 FILE = WEIGHTS / "open_hand_poses.npz"
@@ -89,6 +91,29 @@ def test_the_fingers_that_a_name_speaks_of_are_out(name: str, fingers: set[str])
 def test_thumb_and_index_finger_meet(name: str) -> None:
     points = points_m(name, models()["right"])
     assert np.linalg.norm(points[16] - points[17]) < 0.022, "as far apart as two fingertips that touch are thick"
+
+
+@pytest.mark.parametrize("name", POSES)
+def test_no_finger_is_in_another_or_in_the_palm(name: str) -> None:
+    """Skin that presses on skin gives way by a millimetre; two fingers that cross are five deep."""
+    model = models()["right"]
+    matrices = quat_wxyz_to_matrix(local_quat_wxyz(POSES[name], model))
+    posed = pose_hand(model, matrices, np.zeros(model.shape_count), np.zeros(3))
+    deepest = deepest_overlaps_m(model, posed.vertices_m)
+    assert max(deepest.values(), default=0.0) < 0.0015, in_millimetres(deepest)
+
+
+def test_the_overlap_of_two_fingers_is_measured() -> None:
+    model = models()["right"]
+    assert deepest_overlaps_m(model, model.v_template) == {}
+    crossed = replace(
+        POSES["flat"], index=Finger(0.0, 0.0, 0.0, 18.0), middle=Finger(0.0, 0.0, 0.0, -18.0), thumb=Thumb()
+    )
+    matrices = quat_wxyz_to_matrix(local_quat_wxyz(crossed, model))
+    deepest = deepest_overlaps_m(model, pose_hand(model, matrices, np.zeros(10), np.zeros(3)).vertices_m)
+    assert set(deepest) == {("index", "middle"), ("middle", "index")}
+    assert 0.004 < deepest["index", "middle"] < 0.009, "as deep as half a finger is thick"
+    assert in_millimetres(deepest).startswith(("index in middle", "middle in index"))
 
 
 def test_spread_fingers_are_further_apart_than_flat_ones() -> None:
