@@ -7,6 +7,7 @@ describe the same hand.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,6 +31,10 @@ TENABLE_QUALITY: Final = 0.25
 """For a hand that was seen in the same place a moment ago."""
 SAME_HAND: Final = 0.15
 """Mean distance of two answers' points, as a share of the smaller region, under which they are the same hand."""
+_LARGEST_SIZE_RATIO: Final = 2.5
+_LARGEST_SIZE_RATIO_TOUCHING: Final = 1.7
+"""Of the regions' sides. On 86 rendered pairs all that was larger was wrong (a part of a hand taken for a small one),
+and correct hands went up to 1.56."""
 _SMALLEST_HAND_PX: Final = 12.0
 
 
@@ -120,6 +125,14 @@ def distance(one: Landmarks, other: Landmarks) -> float:
 def same_hand(one: Landmarks, other: Landmarks) -> bool:
     """Whether two answers describe the same hand in the picture."""
     return distance(one, other) < SAME_HAND
+
+
+def sizes_suit(one: Reading, other: Reading) -> bool:
+    """Whether two hands can be the hands of one person: of much the same size, unless they are apart in the picture."""
+    first, second = one.landmarks.next_region, other.landmarks.next_region
+    smaller, larger = sorted([first.side_px, second.side_px])
+    touching = math.dist(first.center_px, second.center_px) < larger
+    return larger <= smaller * (_LARGEST_SIZE_RATIO_TOUCHING if touching else _LARGEST_SIZE_RATIO)
 
 
 def _inside(joints_px: NDArray[np.float64], size_px: tuple[int, int], side_px: float) -> NDArray[np.float64]:

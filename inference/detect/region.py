@@ -96,13 +96,16 @@ class Region:
 
     def resembles(self, other: Region) -> bool:
         """Whether the landmark net would see nearly the same in both."""
-        turn = abs((self.angle_rad - other.angle_rad + math.pi) % (2 * math.pi) - math.pi)
         side = min(self.side_px, other.side_px)
         return (
             math.dist(self.center_px, other.center_px) < _ALIKE_SHIFT * side
             and abs(math.log(self.side_px / other.side_px)) < _ALIKE_LOG_SCALE
-            and turn < _ALIKE_TURN_RAD
+            and self.turn_from(other) < _ALIKE_TURN_RAD
         )
+
+    def turn_from(self, other: Region) -> float:
+        """The angle between both, from 0 to pi."""
+        return abs((self.angle_rad - other.angle_rad + math.pi) % (2 * math.pi) - math.pi)
 
     def leads_to(self, other: Region) -> bool:
         """Whether a hand can have come from here to `other`, or from there, between two frames."""

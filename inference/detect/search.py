@@ -2,7 +2,8 @@
 
 Step by step, each taken only while a hand is missing: the whole picture; padded and turned views of it; where nothing
 was found, its parts; the picture with the hand that was found painted over; and a search with the landmark net alone
-around that hand. What is found beside a hand must suit it: the hands of one person differ in side, hardly in size.
+around that hand. What is found beside a hand must suit it: the hands of one person differ in side, and hardly in size
+where they touch.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Final
 from ..hands.joints import SIDES, Side
 from .cover import CoveredSource
 from .crops import CropSource
-from .evidence import Reading, same_hand
+from .evidence import Reading, same_hand, sizes_suit
+from .lost_hand import LostHand
 from .reader import HandReader, different
 from .region import Region
 from .sides import SIDE_NEEDED, assign_sides, drop_duplicates
@@ -27,7 +29,8 @@ _SURE: Final = 0.8
 _LATE_PROBABILITY: Final = 0.6
 """Of the side, for a hand that only the search around another one found."""
 _LATE_POLISHED: Final = 2
-_SIZE_RATIO: Final = 2.5
+_NEAR_SCALE: Final = 1.25
+_NEAR_VIEWS: Final = (1.8, 3.0)
 _TILE_SHARE: Final = 0.5
 _RING_RADII: Final = (0.0, 0.35, 0.7)
 _RING_STEPS: Final = 8
@@ -67,6 +70,19 @@ def glance(
     return _confirmed(reader, source, reader.settle(source, regions), known, free)
 
 
+def search_near(
+    reader: HandReader, source: CropSource, lost: LostHand, known: Mapping[Side, Reading]
+) -> Reading | None:
+    """The hand that was lost a moment ago, near its last place: there as it lay, else as its palm shows."""
+    readings = reader.settle(source, [lost.region, lost.region.scaled(_NEAR_SCALE)])
+    found = _confirmed(reader, source, [item for item in readings if lost.may_be(item, known)], known, [lost.side])
+    if not found:
+        views = [lost.region.scaled(scale) for scale in _NEAR_VIEWS]
+        readings = reader.settle(source, reader.palm_regions(source, views, _PALM_THRESHOLD_SEARCHING))
+        found = _confirmed(reader, source, [item for item in readings if lost.may_be(item, known)], known, [lost.side])
+    return next((item for item in found.values() if lost.may_be(item, known)), None)
+
+
 def search_beside(reader: HandReader, source: CropSource, first: Reading, side: Side) -> Reading | None:
     """The third step alone: the hand of `side` that palms show once `first`, of the other side, is painted over."""
     covered = CoveredSource(source, first.landmarks.joints_px)
@@ -102,14 +118,18 @@ def _confirmed(
     assigned = assign_sides(drop_duplicates(others), free)
     polished: dict[Side, Reading] = {side: reader.polish(source, reading) for side, reading in assigned.items()}
     distinct = drop_duplicates(list(polished.values()))
-    return {
+    confirmed: dict[Side, Reading] = {
         side: reading
         for side, reading in polished.items()
         if reading.credible
         and reading.landmarks.probability(side) >= SIDE_NEEDED
         and not _is_known(reading, known)
+        and all(sizes_suit(reading, other) for other in known.values())
         and any(reading is other for other in distinct)
     }
+    if len(confirmed) == len(SIDES) and not sizes_suit(confirmed["right"], confirmed["left"]):
+        del confirmed[min(confirmed, key=lambda side: confirmed[side].quality)]
+    return confirmed
 
 
 def _is_known(reading: Reading, known: Mapping[Side, Reading]) -> bool:
@@ -133,10 +153,9 @@ def _second(
 
 
 def _pairs_with(reading: Reading, first: Reading, side: Side) -> bool:
-    ratio = reading.landmarks.next_region.side_px / first.landmarks.next_region.side_px
     return (
         reading.landmarks.probability(side) >= _LATE_PROBABILITY
-        and 1 / _SIZE_RATIO <= ratio <= _SIZE_RATIO
+        and sizes_suit(reading, first)
         and not same_hand(reading.landmarks, first.landmarks)
     )
 

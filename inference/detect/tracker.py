@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -14,9 +14,10 @@ from ..hands.joints import SIDES, Side
 from .crops import CropSource
 from .evidence import Reading, same_hand
 from .finder import HandFinder, lies_in
+from .lost_hand import LostHand
 from .observation import HandObservation
 from .region import Box, Region
-from .search import glance, search, search_beside
+from .search import glance, search, search_beside, search_near
 from .sides import SIDE_NEEDED
 
 _VOTE_LIMIT: Final = math.log(0.97 / 0.03)
@@ -28,9 +29,19 @@ _VOTES_TO_SWAP: Final = 12.0
 
 @dataclass
 class _Track:
-    """One hand that is followed. `votes`: log odds that it is a right hand; `pinned`: the user said which it is."""
+    """One hand that is followed.
+
+    Parameters
+    ----------
+    region : where it is looked for in the next frame
+    seen : where it was last seen well
+    votes : log odds that it is a right hand
+    pinned : the user said which it is
+    reading : of the last frame
+    """
 
     region: Region
+    seen: Region
     votes: float = 0.0
     pinned: bool = False
     reading: Reading | None = None
@@ -52,13 +63,15 @@ class HandTracker:
     Parameters
     ----------
     finder : finds and reads hands in single pictures
-    search_every : with a hand missing, the palm detector is asked every so many frames (and at once after a loss)
+    search_every : with a hand missing, the palm detector is asked every so many frames (and at once after a loss); one
+        of two hands that was lost a moment ago is looked for near its last place in every frame
     """
 
     def __init__(self, finder: HandFinder, search_every: int = 5) -> None:
         self._finder = finder
         self._search_every = search_every
         self._tracks: dict[Side, _Track] = {}
+        self._lost: LostHand | None = None
         self._frames_to_search = 0
         self._searches = 0
         self._unread_boxes: frozenset[Side] = frozenset()
@@ -97,6 +110,7 @@ class HandTracker:
         lost |= self._part_collapsed()
         self._settle_sides()
         self._frames_to_search -= 1
+        self._search_near(source)
         if len(self._tracks) < len(SIDES) and (lost or self._frames_to_search <= 0):
             self._search(source, hints or {})
             self._frames_to_search = self._search_every
@@ -108,12 +122,14 @@ class HandTracker:
 
     def lose(self, side: Side) -> None:
         """Stop following one hand; it is searched for again in the next frame."""
-        if self._tracks.pop(side, None) is not None:
+        if side in self._tracks:
+            self._lose(side)
             self._frames_to_search = 0
 
     def reset(self) -> None:
         """Forget everything, as for the first frame of another sequence."""
         self._tracks.clear()
+        self._lost = None
         self._frames_to_search = self._searches = 0
 
     def resume(self, joints_px: Mapping[Side, ArrayLike]) -> None:
@@ -122,15 +138,21 @@ class HandTracker:
         for side, joints in joints_px.items():
             region = Region.from_joints(joints)
             if region.usable:
-                self._tracks[side] = _Track(region, votes=_VOTES_KEPT / 2 * (1 if side == "right" else -1))
+                self._tracks[side] = _Track(region, region, votes=_VOTES_KEPT / 2 * (1 if side == "right" else -1))
 
     def state(self) -> dict[str, Any]:
         """All that the next frames depend on, as JSON values, for `restore`."""
         return {
             "frames_to_search": self._frames_to_search,
             "searches": self._searches,
+            "lost": asdict(self._lost) if self._lost else None,
             "tracks": {
-                side: {"region": asdict(track.region), "votes": track.votes, "pinned": track.pinned}
+                side: {
+                    "region": asdict(track.region),
+                    "seen": asdict(track.seen),
+                    "votes": track.votes,
+                    "pinned": track.pinned,
+                }
                 for side, track in self._tracks.items()
             },
         }
@@ -138,12 +160,14 @@ class HandTracker:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on exactly where another tracker was when it gave this `state`."""
         self._frames_to_search, self._searches = int(state["frames_to_search"]), int(state["searches"])
-        self._tracks = {}
-        for name, track in state["tracks"].items():  # in their order: it is the order in which the net reads them
-            side: Side = "right" if name == "right" else "left"
-            x, y = track["region"]["center_px"]
-            region = Region((x, y), track["region"]["side_px"], track["region"]["angle_rad"])
-            self._tracks[side] = _Track(region, float(track["votes"]), bool(track["pinned"]))
+        lost = state["lost"]
+        self._lost = LostHand(_side(lost["side"]), _region(lost["region"]), lost["frames_left"]) if lost else None
+        self._tracks = {
+            _side(name): _Track(
+                _region(track["region"]), _region(track["seen"]), float(track["votes"]), bool(track["pinned"])
+            )
+            for name, track in state["tracks"].items()  # in their order: it is the order in which the net reads them
+        }
 
     def feedback(self, side: Side, joints_px: ArrayLike) -> None:
         """Look for a hand in the next frame where its fitted model lies, points (21, 2), rather than at the net's."""
@@ -168,7 +192,8 @@ class HandTracker:
         return started
 
     def _start(self, side: Side, reading: Reading, pinned: bool = False) -> None:
-        track = _Track(reading.landmarks.next_region, pinned=pinned, reading=reading)
+        region = reading.landmarks.next_region
+        track = _Track(region, region, pinned=pinned, reading=reading)
         track.vote(reading)
         self._tracks[side] = track
 
@@ -180,9 +205,10 @@ class HandTracker:
             track = self._tracks[side]
             if reading.tenable and track.region.leads_to(reading.landmarks.next_region):
                 track.reading, track.region = reading, reading.landmarks.next_region
+                track.seen = track.region if reading.credible else track.seen
                 track.vote(reading)
             else:
-                del self._tracks[side]
+                self._lose(side)
                 lost = True
         return lost
 
@@ -213,12 +239,31 @@ class HandTracker:
             other: Side = "left" if wrong[0] == "right" else "right"
             self._tracks[other] = self._tracks.pop(wrong[0])
 
+    def _lose(self, side: Side) -> None:
+        track = self._tracks.pop(side)
+        self._lost = LostHand(side, replace(track.seen, center_px=track.region.center_px)) if self._tracks else None
+
+    def _search_near(self, source: CropSource) -> None:
+        """Look for the hand that was lost a moment ago where it was, while the other one is followed."""
+        lost = self._lost
+        if lost is None:
+            return
+        if lost.side in self._tracks or not self._tracks or not lost.frames_left:
+            self._lost = None
+            return
+        lost.frames_left -= 1
+        reading = search_near(self._finder.reader, source, lost, self._known())
+        if reading is not None:
+            self._start(lost.side, reading)
+            self._lost = None
+
+    def _known(self) -> dict[Side, Reading]:
+        return {side: track.reading for side, track in self._tracks.items() if track.reading is not None}
+
     def _search(self, source: CropSource, hints: Mapping[Side, Box]) -> None:
         """Look for the missing hands: thoroughly in the first frame, later everywhere or around the other hand."""
         self._search_hints(source, hints)
-        known: dict[Side, Reading] = {
-            side: track.reading for side, track in self._tracks.items() if track.reading is not None
-        }
+        known = self._known()
         free: list[Side] = [side for side in SIDES if side not in self._tracks]
         if not free:
             return
@@ -233,8 +278,10 @@ class HandTracker:
         else:
             found = glance(reader, source, known, free)
         self._searches += 1
+        lost = self._lost
         for side, reading in found.items():
-            self._start(side, reading)
+            if lost is None or side != lost.side or lost.may_be(reading, known):
+                self._start(side, reading)
 
     def _search_hints(self, source: CropSource, hints: Mapping[Side, Box]) -> None:
         """Look for the missing hands between the places where the user has shown them."""
@@ -249,3 +296,12 @@ class HandTracker:
                 and not any(same_hand(reading.landmarks, other.landmarks) for other in others)
             ):
                 self._start(side, reading)
+
+
+def _side(name: str) -> Side:
+    return "right" if name == "right" else "left"
+
+
+def _region(state: Mapping[str, Any]) -> Region:
+    x, y = state["center_px"]
+    return Region((float(x), float(y)), float(state["side_px"]), float(state["angle_rad"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from inference.detect.crops import CropSource
+from inference.detect.search import search_near
 from inference.detect.trace import trace
 from inference.detect.tracker import HandTracker
 from inference.hands.joints import SIDES, Side
@@ -237,6 +239,69 @@ def test_nothing_is_traced_onto_another_hand_or_into_nothing(finder, stage):
     both = trace(finder.reader, rgb, {"right": points, "left": points + 2}, [], frozenset(SIDES))
     assert len(both) == 1
     assert trace(finder.reader, rgb, {"right": np.full((21, 2), np.nan)}, []) == {}
+
+
+@pytest.fixture
+def near(monkeypatch):
+    """The sides that were searched for near their last place, in order."""
+    sides: list[Side] = []
+
+    def watched(reader, source, lost, known):
+        sides.append(lost.side)
+        return search_near(reader, source, lost, known)
+
+    monkeypatch.setattr("inference.detect.tracker.search_near", watched)
+    return sides
+
+
+def test_a_lost_hand_is_looked_for_near_its_last_place_at_once(finder, stage, near):
+    tracker = HandTracker(finder, search_every=1000)
+    both = apart(3)
+    tracker.observe(stage.frame(**both)[0])
+    for _ in range(3):
+        assert list(tracker.observe(stage.frame(right=both["right"])[0])) == ["right"]
+    assert near == ["left"] * 3
+    rgb, truth = stage.frame(**both)
+    resumed = HandTracker(finder, search_every=1000)
+    resumed.restore(json.loads(json.dumps(tracker.state())))
+    for one in (tracker, resumed):
+        seen = one.observe(rgb)
+        assert list(seen) == ["right", "left"], "without the search in the whole picture"
+        assert error(seen["left"], truth["left"]) < 0.07
+    assert near == ["left"] * 5
+    assert list(tracker.observe(rgb)) == ["right", "left"]
+    assert near == ["left"] * 5, "a hand that was found is not looked for"
+
+
+def test_a_lost_hand_is_not_looked_for_near_for_ever(finder, stage, near):
+    tracker = HandTracker(finder, search_every=1000)
+    both = apart(3)
+    tracker.observe(stage.frame(**both)[0])
+    for _ in range(12):
+        tracker.observe(stage.frame(right=both["right"])[0])
+    assert 3 <= len(near) < 10
+
+
+def test_a_hand_of_another_size_does_not_replace_a_lost_one_at_once(finder, stage):
+    # A small hand that appears as the large one vanishes is another's, or what is left of it behind something.
+    tracker = HandTracker(finder, search_every=1)
+    right = (160, 380, 0.6, 0)
+    tracker.observe(stage.frame(right=right, left=(740, 280, 0.9, 0))[0])
+    rgb, truth = stage.frame(right=right, left=(440, 130, 0.5, 0))
+    seen = [tracker.observe(rgb) for _ in range(12)]
+    assert list(seen[0]) == list(seen[3]) == ["right"]
+    assert list(seen[-1]) == ["right", "left"], "it is believed in the end"
+    assert error(seen[-1]["left"], truth["left"]) < 0.07
+
+
+def test_with_no_hand_left_nothing_is_compared_with_what_was_lost(finder, stage, near):
+    # As after a cut: what the next shot shows has nothing to do with the one before.
+    tracker = HandTracker(finder)
+    tracker.observe(stage.frame(**apart(3))[0])
+    assert tracker.observe(stage.frame()[0]) == {}
+    seen = [tracker.observe(stage.frame(left=(300, 270, 0.55, 0))[0]) for _ in range(6)]
+    assert list(seen[-1]) == ["left"]
+    assert near == []
 
 
 class FlickeringReader:
