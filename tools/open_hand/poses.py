@@ -62,15 +62,18 @@ def named_angles() -> dict[str, Array]:
             angles[first_joint(finger), 1] = spread
         return angles
 
-    fist = {**dict.fromkeys(LONG_FINGERS, (84.0, 102.0, 52.0)), "index": (78.0, 99.0, 46.0)}
-    together = {"index": 4.0, "ring": -7.0, "pinky": -14.0}
+    fist = {
+        "index": (78.0, 99.0, 46.0),
+        "middle": (84.0, 102.0, 52.0),
+        "ring": (82.0, 102.0, 52.0),
+        "pinky": (78.0, 102.0, 52.0),
+    }
+    together = {"index": 4.0, "middle": -4.0, "ring": -3.0, "pinky": -15.0, "thumb": -17.0}
     return {
         "flat": pose({}),
-        "fist": pose({**fist, "thumb": (9.0, 42.0, 50.0)}, {**together, "thumb": -9.0}),
-        "pinch": pose({"index": (52.0, 48.0, 22.0), "middle": (15.0, 15.0, 8.0), "thumb": (13.0, 13.0, 19.0)}),
-        "point": pose(
-            {**fist, "index": (0.0, 0.0, 0.0), "thumb": (10.0, 42.0, 50.0)}, {**together, "index": 0.0, "thumb": -8.0}
-        ),
+        "fist": pose({**fist, "thumb": (12.0, 50.0, 53.0)}, together),
+        "pinch": pose({"index": (52.0, 48.0, 22.0), "middle": (15.0, 15.0, 8.0), "thumb": (13.0, 12.0, 19.0)}),
+        "point": pose({**fist, "index": (0.0, 0.0, 0.0), "thumb": (13.0, 49.0, 54.0)}, {**together, "index": 0.0}),
         "spread": pose({"thumb": (-20.0, -5.0, -10.0)}, {"index": -12.0, "middle": -2.0, "ring": 10.0, "pinky": 20.0}),
         "thumb across": pose({"thumb": (35.0, 50.0, 60.0)}),
     }

@@ -14,6 +14,7 @@ from inference.hands.joints import FINGERS, JOINT_COUNT, SIDES, TIP_PARENTS, Sid
 from inference.hands.model import HandModel
 from inference.hands.rotations import rotvec_to_matrix
 from inference.hands.skinning import pose_hand, shaped_rest
+from tools.open_hand.overlap import deepest_overlaps_m, in_millimetres
 from tools.open_hand.poses import Poser, named_angles
 
 Array = NDArray[np.float64]
@@ -258,6 +259,12 @@ def test_uv_layout_lies_in_the_unit_square_without_overlaps(hand: HandModel) -> 
 def test_correctives_keep_the_volume(hand: HandModel, name: str) -> None:
     flat = enclosed_volume_m3(hand, hand.v_template)
     assert enclosed_volume_m3(hand, posed(hand, named_angles()[name])) == pytest.approx(flat, rel=0.05)
+
+
+@pytest.mark.parametrize("name", list(named_angles()))
+def test_bent_fingers_are_not_in_each_other(hand: HandModel, name: str) -> None:
+    deepest = deepest_overlaps_m(hand, posed(hand, named_angles()[name]))
+    assert max(deepest.values(), default=0.0) < 0.0015, in_millimetres(deepest)
 
 
 def test_without_correctives_the_fist_would_lose_volume(hand: HandModel) -> None:
