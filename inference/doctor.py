@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 
 from . import __version__
 from .detect.nets import SUMS_FILE, expected_sha256
+from .models import ModelFolder, default_models_dir
 from .runtime import PACKAGES, Package
 
 Status = Literal["ok", "note", "problem"]
@@ -46,12 +47,19 @@ class Finding:
         return asdict(self)
 
 
-def examine(weights_dir: Path) -> list[Finding]:
-    """Look at everything; never raises, whatever is broken is a finding."""
+def examine(weights_dir: Path, models_dir: Path | None = None) -> list[Finding]:
+    """Look at everything; never raises, whatever is broken is a finding.
+
+    Parameters
+    ----------
+    weights_dir : the program's own model files
+    models_dir : the user's; None for where they are by default
+    """
     findings = [_guarded("Program", lambda: Finding("Program", "ok", f"version {__version__}")), _python(), _machine()]
     findings += [_guarded(package.pip_name, lambda package=package: _package(package)) for package in PACKAGES]
     findings += [_guarded("Inference on", _providers), _guarded("Torch on", _torch_device)]
     findings += _guarded_list("Model files", lambda: _weights(weights_dir))
+    findings.append(_guarded("Your model files", lambda: _model_folder(models_dir or default_models_dir())))
     findings.append(_guarded("Disk", lambda: _disk(Path.cwd())))
     return findings
 
@@ -149,6 +157,16 @@ def _weights(weights_dir: Path) -> list[Finding]:
         else:
             findings.append(Finding(path.name, "problem", "damaged, its checksum is wrong", reinstall))
     return findings
+
+
+def _model_folder(folder: Path) -> Finding:
+    entries = ModelFolder(folder).entries()
+    if damaged := [entry for entry in entries if entry.problem]:
+        return Finding("Your model files", "note", damaged[0].problem, "Import the original file again.")
+    if not entries:
+        detail = f"none in '{folder}'; the engine `landmarks` does without"
+        return Finding("Your model files", "note", detail, "`python -m inference models list` says what may be added.")
+    return Finding("Your model files", "ok", f"{', '.join(entry.name for entry in entries)} in '{folder}'")
 
 
 def _disk(folder: Path) -> Finding:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..contract import ErrorCode
+from .models_option import add_models_option
 
 _MARKS: Final = {"ok": "ok  ", "note": "note", "problem": "LACK"}
 
@@ -21,6 +22,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> argparse.Argument
     )
     parser.add_argument("--json", action="store_true", help="print the findings as one JSON object")
     parser.add_argument("--weights", type=Path, metavar="FOLDER", help="folder of the model files")
+    add_models_option(parser)
     return parser
 
 
@@ -28,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the findings; 0 where reconstructing can work."""
     from ..doctor import examine
 
-    findings = examine(arguments.weights or Path(__file__).resolve().parents[2] / "weights")
+    findings = examine(arguments.weights or Path(__file__).resolve().parents[2] / "weights", arguments.models)
     problems = [finding for finding in findings if finding.status == "problem"]
     if arguments.json:
         print(json.dumps({"ready": not problems, "findings": [item.as_dict() for item in findings]}))  # noqa: T201 - result

@@ -18,7 +18,9 @@ STAGE_NAMES: Final = {
     "look_back": "Looking back",
     "refine": "Refining",
     "preview": "Drawing",
+    "import": "Importing",
 }
+_UNITS: Final = {"import": "MB"}
 _RECORD_EVERY_S: Final = 0.1
 _LINE_EVERY_S: Final = 5.0
 
@@ -95,7 +97,7 @@ class PersonOutput:
         if stage != self._stage:
             self._close_bar()
             self._stage = stage
-            self._bar = _terminal_bar(STAGE_NAMES.get(stage, stage), total)
+            self._bar = _terminal_bar(STAGE_NAMES.get(stage, stage), total, _UNITS.get(stage, "frame"))
         if self._bar is not None:
             self._bar.total = total
             self._bar.update(done - self._bar.n)
@@ -113,7 +115,7 @@ class PersonOutput:
 Output = RecordOutput | PersonOutput
 
 
-def _terminal_bar(name: str, total: int | None) -> Any:
+def _terminal_bar(name: str, total: int | None, unit: str) -> Any:
     """A tqdm bar, or None where there is no terminal, nothing to count or no tqdm."""
     if not sys.stderr.isatty() or total is None or total <= 1:
         return None
@@ -121,7 +123,7 @@ def _terminal_bar(name: str, total: int | None) -> Any:
         from tqdm import tqdm
     except ImportError:
         return None
-    return tqdm(total=total, desc=name, unit="frame", dynamic_ncols=True, leave=False)
+    return tqdm(total=total, desc=name, unit=unit, dynamic_ncols=True, leave=False)
 
 
 def open_output(as_records: bool) -> Output:

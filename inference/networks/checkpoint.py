@@ -29,7 +29,8 @@ OLDEST_TORCH: Final = (2, 6)
 _PREFIX: Final = "module."
 _HAND_BUFFERS: Final = "mesh_reg.mano_layer."
 _WEIGHTS_DIR: Final = Path(__file__).resolve().parents[2] / "weights"
-_REFUSED_NAME: Final = re.compile(r"GLOBAL ([\w.]+)|(?:class|function) <?[\w ]*'?([\w.]+)")
+_REFUSED_NAME: Final = re.compile(r"GLOBAL ([\w.]+)")
+_MISSING_BYTES: Final = re.compile(r"unexpected EOF, expected (\d+) more bytes")
 
 
 class CheckpointError(ValueError):
@@ -42,6 +43,14 @@ class ForeignCodeError(CheckpointError):
 
 class OtherNetworkError(CheckpointError):
     """The file holds tensors of another network."""
+
+
+class TruncatedCheckpointError(CheckpointError):
+    """A file of an old torch ends before its end; `missing_bytes` of it are known to be missing."""
+
+    def __init__(self, missing_bytes: int) -> None:
+        super().__init__(f"it ends too early, at least {missing_bytes:,} bytes are missing")
+        self.missing_bytes = missing_bytes
 
 
 class TensorKind(NamedTuple):
@@ -87,8 +96,11 @@ def check_paper_weights(weights: Mapping[str, Tensor]) -> None:
     expected = paper_tensors()
     missing, unknown = sorted(set(expected) - set(weights)), sorted(set(weights) - set(expected))
     if missing or unknown:
-        parts = [f"{len(names)} {what} (first: {names[0]})" for names, what in
-                 ((missing, "tensors are missing"), (unknown, "tensors are unknown")) if names]  # fmt: skip
+        parts = [
+            f"{len(names)} of its tensors {verb} (first: {names[0]})"
+            for names, verb in ((missing, "are missing"), (unknown, "are unknown"))
+            if names
+        ]
         raise OtherNetworkError(f"it holds another network: {' and '.join(parts)}")
     for name, kind in expected.items():
         tensor = weights[name]
@@ -108,8 +120,13 @@ def read_paper_checkpoint(path: Path) -> PaperCheckpoint:
     HandModelError
         where a hand model in it is damaged
     """
-    tensors, epoch = _network_tensors(_load(path))
+    tensors, epoch, is_flat = _network_tensors(_load(path))
     weights = {name: tensor for name, tensor in tensors.items() if not name.startswith(_HAND_BUFFERS)}
+    if is_flat and set(weights) != set(paper_tensors()):
+        raise OtherNetworkError(
+            f"it is a flat dictionary of {len(tensors)} tensors of another network, as the first release's model.pts "
+            "is; this program reads the second release's snapshot_99.pth.tar"
+        )
     check_paper_weights(weights)
     for name, tensor in weights.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
@@ -132,11 +149,16 @@ def _load(path: Path) -> object:
     except Exception as error:  # a damaged or foreign file raises nearly anything
         text = str(error)
         if found := _REFUSED_NAME.search(text):
-            raise ForeignCodeError(f"it asks for '{found[1] or found[2]}'") from error
+            raise ForeignCodeError(f"it asks for '{found[1]}'") from error
+        if found := _MISSING_BYTES.search(text):
+            raise TruncatedCheckpointError(int(found[1])) from error
+        if isinstance(error, EOFError):
+            raise TruncatedCheckpointError(1) from error
         raise CheckpointError(f"it is damaged ({type(error).__name__})") from error
 
 
-def _network_tensors(content: object) -> tuple[dict[str, Tensor], int]:
+def _network_tensors(content: object) -> tuple[dict[str, Tensor], int, bool]:
+    """Tensors by name, epoch, and whether they lay there without the rest of a checkpoint."""
     if not isinstance(content, dict):
         raise OtherNetworkError(f"it holds a {type(content).__name__} instead of named tensors")
     network, epoch = content.get("network", content), content.get("epoch", -1)
@@ -147,7 +169,7 @@ def _network_tensors(content: object) -> tuple[dict[str, Tensor], int]:
         if not isinstance(name, str) or not isinstance(value, Tensor):
             raise OtherNetworkError("it holds something else than named tensors")
         tensors[name.removeprefix(_PREFIX)] = value
-    return tensors, epoch if isinstance(epoch, int) else -1
+    return tensors, epoch if isinstance(epoch, int) else -1, network is content
 
 
 def _hand_arrays(tensors: Mapping[str, Tensor], side: Side) -> dict[str, NDArray[Any]]:
