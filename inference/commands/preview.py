@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ..contract import result_record
+from ..contract import read_take, result_record
 from .interrupt import cancel_on_signals, end_with_parent
+from .models_option import add_models_option
 from .output import PersonOutput, open_output
 
 
@@ -30,6 +31,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> argparse.Argument
         help="draw the motion smoothed, from 0 (as measured, the default) to 1; Blender's default is 0.5",
     )
     parser.add_argument("--weights", type=Path, metavar="FOLDER", help="folder of the model files")
+    add_models_option(parser)
     parser.add_argument("--records", action="store_true", help="print one JSON record a line on stdout")
     return parser
 
@@ -40,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     require("numpy", "cv2", "PIL")
     from ..engines.engine import WEIGHTS_DIR
-    from ..hands.open_hand import load_hand_models
+    from ..models.hands_of_take import hand_models_of
     from ..preview.write import PreviewOptions, write_preview
 
     with cancel_on_signals() as cancelled, open_output(arguments.records) as output:
@@ -49,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         path = write_preview(
             arguments.take,
             arguments.out,
-            load_hand_models(arguments.weights or WEIGHTS_DIR),
+            hand_models_of(read_take(arguments.take), arguments.weights or WEIGHTS_DIR, arguments.models),
             options=PreviewOptions(points=arguments.points, frame=arguments.frame, smoothing=arguments.smooth),
             report=output,
             cancelled=cancelled,

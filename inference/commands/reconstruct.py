@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ..contract import TAKE_SUFFIX, ErrorCode, HandsError, output_error, result_record
+from ..contract import TAKE_SUFFIX, ErrorCode, HandsError, output_error, result_record, warning_record
 from .interrupt import cancel_on_signals, end_with_parent
+from .models_option import add_models_option
 from .output import Output, PersonOutput, open_output
 
 if TYPE_CHECKING:
@@ -66,9 +67,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--no-look-back", action="store_true", help="do not follow hands that are found late into the frames before"
     )
     engine = parser.add_argument_group("engine")
-    engine.add_argument("--engine", default="landmarks", help="default: landmarks")
+    engine.add_argument(
+        "--engine", default="landmarks", help="landmarks (the default) or intershape, the paper's network"
+    )
     engine.add_argument("--threads", type=_whole, default=0, metavar="N", help="CPU threads of the nets")
     engine.add_argument("--weights", type=Path, metavar="FOLDER", help="folder of the model files")
+    add_models_option(engine)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -76,20 +80,26 @@ def run(arguments: argparse.Namespace) -> int:
     with cancel_on_signals() as cancelled, open_output(arguments.records) as output:
         if arguments.records:
             end_with_parent(cancelled)
-        outcome = reconstruct(arguments, lambda: load_engine(arguments), output, cancelled)
+        outcome = reconstruct(arguments, lambda: load_engine(arguments, output), output, cancelled)
         return finish(outcome, output)
 
 
-def load_engine(arguments: argparse.Namespace) -> Engine:
-    """The engine that the arguments name."""
-    from ..engines import EngineOptions, create_engine
+def load_engine(arguments: argparse.Namespace, output: Output) -> Engine:
+    """The engine that the arguments name; where files of the user's or packages are missing for it, the default one."""
+    from ..engines import DEFAULT_ENGINE, EngineOptions, create_engine
     from ..engines.engine import WEIGHTS_DIR
     from ..runtime import require
 
     require("numpy", "cv2", "PIL", "onnxruntime")
-    return create_engine(
-        arguments.engine, EngineOptions(weights_dir=arguments.weights or WEIGHTS_DIR, threads=arguments.threads)
-    )
+    options = EngineOptions(arguments.weights or WEIGHTS_DIR, arguments.models, arguments.threads)
+    try:
+        return create_engine(arguments.engine, options)
+    except HandsError as error:
+        if arguments.engine == DEFAULT_ENGINE or error.code not in (ErrorCode.MODEL_MISSING, ErrorCode.RUNTIME_MISSING):
+            raise
+        instead = f"{error.message} The engine '{DEFAULT_ENGINE}' is used instead of '{arguments.engine}'. {error.hint}"
+        output(warning_record("engine_missing", instead.strip()))
+        return create_engine(DEFAULT_ENGINE, options)
 
 
 def reconstruct(

@@ -50,7 +50,7 @@ class _Server:
         self._stopped = stopped
         self._requests: queue.Queue[object] = queue.Queue()
         self._cancelled = threading.Event()
-        self._engines: dict[tuple[str, str, int], Engine] = {}
+        self._engines: dict[tuple[str, str, str, int], Engine] = {}
         self._output = RecordOutput()
 
     def run(self) -> int:
@@ -131,13 +131,16 @@ class _Server:
             )
         arguments = request_arguments(request)
         output = _TaggedOutput(self._output, request)
-        finish(reconstruct(arguments, lambda: self._engine(arguments), output, self._cancelled), output)
+        finish(reconstruct(arguments, lambda: self._engine(arguments, output), output, self._cancelled), output)
 
-    def _engine(self, arguments: argparse.Namespace) -> Engine:
+    def _engine(self, arguments: argparse.Namespace, output: RecordOutput) -> Engine:
         """The engine that the arguments name, loaded at most once."""
-        key = (arguments.engine, str(arguments.weights), arguments.threads)
+        key = (arguments.engine, str(arguments.weights), str(arguments.models), arguments.threads)
         if key not in self._engines:
-            self._engines[key] = load_engine(arguments)
+            engine = load_engine(arguments, output)
+            if engine.name != arguments.engine:
+                return engine  # another one took its place; its files may be there at the next request
+            self._engines[key] = engine
         return self._engines[key]
 
     def _fail(self, request: object, error: HandsError) -> None:

@@ -2,6 +2,24 @@
 
 from __future__ import annotations
 
-from .engine import ENGINE_NAMES, Engine, EngineOptions, EngineRun, FrameBoxes, HandInFrame, create_engine
+from .engine import (
+    DEFAULT_ENGINE,
+    ENGINE_NAMES,
+    Engine,
+    EngineOptions,
+    EngineRun,
+    FrameBoxes,
+    HandInFrame,
+    create_engine,
+)
 
-__all__ = ["ENGINE_NAMES", "Engine", "EngineOptions", "EngineRun", "FrameBoxes", "HandInFrame", "create_engine"]
+__all__ = [
+    "DEFAULT_ENGINE",
+    "ENGINE_NAMES",
+    "Engine",
+    "EngineOptions",
+    "EngineRun",
+    "FrameBoxes",
+    "HandInFrame",
+    "create_engine",
+]

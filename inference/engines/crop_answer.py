@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-FULL_PEAK: Final = 255.0
-"""What the paper's heat maps are trained towards where a joint is."""
+_FULL_PEAK_OF_VOLUMES, _FULL_PEAK_OF_MAPS = 255.0, 1.0
+"""What the heat maps are trained towards where a joint is: the paper's volumes, and maps without depth bins."""
 _MOST_THREADS: Final = 4
 
 
@@ -69,7 +69,6 @@ class NetworkReader:
     weights : all of its tensors by name
     models : the hand models its poses and betas refer to
     threads : CPU threads; 0 takes what the machine has, at most four
-    full_peak : value of a heat map where a joint is for certain
 
     Raises
     ------
@@ -84,7 +83,6 @@ class NetworkReader:
         models: Mapping[Side, HandModel],
         *,
         threads: int = 0,
-        full_peak: float = FULL_PEAK,
     ) -> None:
         from ..runtime import require
 
@@ -92,12 +90,12 @@ class NetworkReader:
         import torch
 
         from ..networks.intershape import InterShape
+        from ..networks.prepare import prepare_for_inference
 
         torch.set_num_threads(threads or min(os.cpu_count() or 1, _MOST_THREADS))
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.configuration = configuration
         self.models = models
-        self._full_peak = full_peak
         network = InterShape(configuration, (models["right"], models["left"]))
         try:
             network.load_state_dict(weights, strict=True)
@@ -107,7 +105,7 @@ class NetworkReader:
                 f"The weights are not those of the network '{configuration.name}'.",
                 "Import the original file again with `python -m inference models import FILE`.",
             ) from error
-        self._network: InterShape = network.eval().to(self.device)
+        self._network: InterShape = prepare_for_inference(network, self.device)
 
     def predict(self, crop_rgb: NDArray[np.uint8], *, every_stage: bool = False) -> Prediction:
         """The network's own outputs for a crop (256, 256, 3), a batch of one.
@@ -131,17 +129,17 @@ class NetworkReader:
 
     def read(self, crop_rgb: NDArray[np.uint8]) -> CropAnswer:
         """See `CropReader.read`."""
-        return answer_of(self.predict(crop_rgb), self.models, self.configuration, self._full_peak)
+        return answer_of(self.predict(crop_rgb), self.models, self.configuration)
 
 
 def answer_of(
     prediction: Prediction,
     models: Mapping[Side, HandModel],
     configuration: NetworkConfiguration,
-    full_peak: float = FULL_PEAK,
     row: int = 0,
 ) -> CropAnswer:
     """One picture's answer out of a batch, in numpy and in the take's terms."""
+    full_peak = _FULL_PEAK_OF_VOLUMES if configuration.heatmap_depth > 1 else _FULL_PEAK_OF_MAPS
     peaks = _numpy(prediction.heatmaps.peaks_xyc[row]).reshape(2, 21, 3)
     quat, betas = [], []
     for side, stages in zip(SIDES, (prediction.mesh.right, prediction.mesh.left), strict=True):

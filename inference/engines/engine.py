@@ -18,7 +18,9 @@ from ..hands.model import HandModel
 if TYPE_CHECKING:
     from ..clip import Clip
 
-ENGINE_NAMES: Final = ("landmarks",)
+ENGINE_NAMES: Final = ("landmarks", "intershape")
+DEFAULT_ENGINE: Final = "landmarks"
+"""Needs nothing but what is shipped."""
 WEIGHTS_DIR: Final = Path(__file__).resolve().parents[2] / "weights"
 """The model files that the program ships."""
 
@@ -145,10 +147,12 @@ class EngineOptions:
     Parameters
     ----------
     weights_dir : folder of the shipped model files
+    models_dir : folder of the user's own model files; None: `models.default_models_dir`
     threads : CPU threads for the nets; 0 takes what the machine has, at most four
     """
 
     weights_dir: Path = field(default=WEIGHTS_DIR)
+    models_dir: Path | None = None
     threads: int = 0
 
 
@@ -164,4 +168,8 @@ def create_engine(name: str, options: EngineOptions) -> Engine:
         from .landmarks import LandmarksEngine
 
         return LandmarksEngine(options)
+    if name == "intershape":
+        from .load_intershape import load_intershape
+
+        return load_intershape(options)
     raise HandsError(ErrorCode.USAGE, f"There is no engine '{name}'.", f"Choose one of: {', '.join(ENGINE_NAMES)}.")

@@ -10,7 +10,7 @@ from bpy.props import StringProperty
 from bpy_extras.io_utils import ImportHelper
 
 from ...inference.contract import read_take
-from ...inference.hands.open_hand import load_hand_models
+from ...inference.models.hands_of_take import hand_models_of
 from ...inference.motion.smoothing import smooth_take
 from ..locations import EXTENSION_FOLDER
 from ..properties import settings_of
@@ -91,7 +91,7 @@ def import_take(context: bpy.types.Context, path: Path) -> list[str]:
         limit_bones=settings.limit_joints,
     )
     motion = smooth_take(take, settings.smoothing)
-    built = build_take(context, take, load_hand_models(EXTENSION_FOLDER / "weights"), options, motion)
+    built = build_take(context, take, hand_models_of(take, EXTENSION_FOLDER / "weights"), options, motion)
     lines = describe_take(take) + list(built.warnings)
     keep_summary(scene_of(context), built.key, lines)
     return lines
