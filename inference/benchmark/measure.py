@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import ErrorCode, HandsError, parse_record
 from ..engines import EngineOptions, create_engine
 from ..media import FrameSelection, open_source
 from ..pipeline import ReconstructOptions, choose_camera
 from .blender import measure_blender
 from .measurement import Measurement, summarise
 from .movie import write_movie
+from .worker import run_worker
 
-_PROGRAM_FOLDER: Final = Path(__file__).resolve().parents[2]
 GOAL_FPS: Final = 8.0
 GOAL_MEMORY_MB: Final = 1500.0
 _STAGE_FRAMES: Final = 60
@@ -95,7 +92,7 @@ def _whole_runs(movie: Path, repeats: int, tell: Callable[[str], None]) -> list[
     for repeat in range(repeats):
         tell(f"Whole run {repeat + 1} of {repeats} ...")
         started_s = time.perf_counter()
-        summary = _worker(movie)
+        summary = run_worker(movie)
         whole_s = time.perf_counter() - started_s
         rates.append(summary["frames"] / whole_s)
         starts_s.append(whole_s - summary["seconds"])
@@ -108,17 +105,3 @@ def _whole_runs(movie: Path, repeats: int, tell: Callable[[str], None]) -> list[
     if peaks_mb:
         results.append(summarise("worker's peak memory", "MB", peaks_mb, GOAL_MEMORY_MB, less_is_better=True))
     return results
-
-
-def _worker(movie: Path) -> dict[str, Any]:
-    """The summary of one run in a process of its own."""
-    take = movie.with_suffix(".hands.npz")
-    command = [sys.executable, "-m", "inference", "reconstruct", str(movie), "--out", str(take), "--records"]
-    done = subprocess.run(command, cwd=_PROGRAM_FOLDER, capture_output=True, text=True, encoding="utf-8", check=False)
-    records = [record for line in done.stdout.splitlines() if (record := parse_record(line))]
-    last = records[-1] if records else {}
-    if last.get("record") == "result":
-        return last["summary"]
-    if last.get("record") == "error":
-        raise HandsError(ErrorCode.from_label(last["code"]), last["message"], last["hint"])
-    raise HandsError(ErrorCode.WORKER_LOST, f"The worker ended with exit code {done.returncode}.", done.stderr[-500:])

@@ -24,6 +24,12 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> argparse.Argument
     parser.add_argument("--frames", type=int, default=150, metavar="N", help="length of the measured movie")
     parser.add_argument("--repeats", type=int, default=3, metavar="N", help="whole runs, of which the median counts")
     parser.add_argument(
+        "--long-movie",
+        type=int,
+        metavar="N",
+        help="measure instead what a movie of N frames costs against a short one; 10000 take some ten minutes",
+    )
+    parser.add_argument(
         "--blender-python",
         type=Path,
         action="append",
@@ -36,22 +42,31 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> argparse.Argument
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the measurements; the exit code says nothing about the goals."""
+    from ..benchmark.long_movie import SHORTEST_LONG_FRAMES, measure_long_movie
     from ..runtime import require
 
     if arguments.frames < 2 or arguments.repeats < 1:
         raise HandsError(ErrorCode.USAGE, "At least 2 frames and 1 repeat are needed.", "Raise --frames or --repeats.")
+    if arguments.long_movie is not None and arguments.long_movie < SHORTEST_LONG_FRAMES:
+        raise HandsError(
+            ErrorCode.USAGE,
+            f"A movie of {arguments.long_movie} frames is not long.",
+            f"Raise --long-movie to {SHORTEST_LONG_FRAMES} or more.",
+        )
     clip = arguments.movie or _DEMO_CLIP
     if not clip.is_file():
         raise HandsError(ErrorCode.INPUT_MISSING, f"There is no clip at '{clip}'.", "Give one with --movie.")
     require("numpy", "cv2", "PIL", "onnxruntime")
     from ..benchmark.measure import run_benchmark
 
-    pythons = arguments.blender_python or [Path(sys.executable)]
-
     def tell(text: str) -> None:
         print(text, file=sys.stderr)  # noqa: T201 - the command line's voice
 
-    results = run_benchmark(clip, arguments.frames, arguments.repeats, pythons, tell)
+    if arguments.long_movie is not None:
+        results = measure_long_movie(clip, arguments.long_movie, tell)
+    else:
+        pythons = arguments.blender_python or [Path(sys.executable)]
+        results = run_benchmark(clip, arguments.frames, arguments.repeats, pythons, tell)
     if arguments.json:
         print(json.dumps({"measurements": [result.as_dict() for result in results]}))  # noqa: T201 - result
         return 0

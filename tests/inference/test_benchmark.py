@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from inference.__main__ import main
+from inference.benchmark import long_movie
+from inference.benchmark.long_movie import FrameTimes
 from inference.benchmark.measurement import summarise
 from inference.benchmark.movie import SIZE_PX, write_movie
-from inference.contract import ErrorCode
+from inference.contract import ErrorCode, progress_record
 from inference.media import FrameSelection, open_source
 from tests.pictures import movie_index, save_movie
 
@@ -35,14 +37,19 @@ def test_the_measured_movie_runs_forth_and_back(tmp_path: Path) -> None:
     assert shown == ([0, 1, 2, 3, 4, 3, 2, 1] * 3)[:18]
 
 
-def test_a_small_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    picture = cv2.imread(str(HANDS))
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    picture, path = cv2.imread(str(HANDS)), tmp_path / "clip.mp4"
     assert picture is not None
-    writer = cv2.VideoWriter(str(tmp_path / "clip.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 24.0, (480, 480))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 24.0, (480, 480))
     for shift in (0.0, 3.0, 6.0):
         writer.write(cv2.warpAffine(picture, np.array([[1, 0, shift], [0, 1, 0]]), (480, 480)))
     writer.release()
-    words = ["benchmark", "--movie", str(tmp_path / "clip.mp4"), "--frames", "6", "--repeats", "1", "--json"]
+    return path
+
+
+def test_a_small_run(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["benchmark", "--movie", str(clip), "--frames", "6", "--repeats", "1", "--json"]
     assert main(words) == 0
     measured = {item["name"]: item for item in json.loads(capsys.readouterr().out)["measurements"]}
     whole = measured["reconstruct 720p movie, end to end"]
@@ -53,7 +60,32 @@ def test_a_small_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert 50 < measured["worker's peak memory"]["median"] < 1500
 
 
-@pytest.mark.parametrize("words", [["--movie", "nowhere.mp4"], ["--frames", "1"], ["--repeats", "0"]])
+def test_a_long_movie_is_compared_with_a_short_one(
+    clip: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(long_movie, "SHORT_FRAMES", 4)
+    monkeypatch.setattr(long_movie, "SHORTEST_LONG_FRAMES", 12)
+    assert main(["benchmark", "--movie", str(clip), "--long-movie", "40", "--json"]) == 0
+    measured = {item["name"]: item["median"] for item in json.loads(capsys.readouterr().out)["measurements"]}
+    assert 50 < measured["worker's peak memory, 4 frames"] < 1500
+    assert 50 < measured["worker's peak memory, 40 frames"] < 1500
+    assert measured["that is, for each frame more"] > 0
+    assert measured["late frames against early ones"] > 0
+
+
+def test_late_frames_that_take_twice_the_time_are_seen() -> None:
+    now_s = [0.0]
+    times = FrameTimes(lambda: now_s[0])
+    for done in range(101):
+        now_s[0] += 1.0 if done <= 50 else 2.0
+        times(progress_record("track", done, 100, None))
+    times(progress_record("refine", 1, 1, None))
+    assert times.late_to_early() == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(
+    "words", [["--movie", "nowhere.mp4"], ["--frames", "1"], ["--repeats", "0"], ["--long-movie", "100"]]
+)
 def test_what_cannot_be_measured(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     code = main(["benchmark", *words])
     assert code in (ErrorCode.INPUT_MISSING.exit_code, ErrorCode.USAGE.exit_code)
