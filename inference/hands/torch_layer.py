@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 import torch
@@ -212,18 +214,17 @@ def forward_kinematics(rotations: Tensor, rest_joints_m: Tensor, wrist_m: Tensor
     -------
     world rotations (..., 16, 3, 3) and joint positions (..., 16, 3) in metres
     """
-    offsets = (rest_joints_m[..., 1:, :] - rest_joints_m[..., list(PARENTS[1:]), :]).unsqueeze(-1)
+    levels, parents, order = _level_indices(rotations.device)
+    offsets = (rest_joints_m[..., 1:, :] - rest_joints_m.index_select(-2, parents)).unsqueeze(-1)
     lead = torch.broadcast_shapes(rotations.shape[:-3], rest_joints_m.shape[:-2], wrist_m.shape[:-1])
     world = [rotations[..., :1, :, :].expand(*lead, 1, 3, 3)]
     position = [wrist_m.unsqueeze(-2).expand(*lead, 1, 3)]
-    for joints, parents_within in _LEVELS:
-        parent_world = world[-1][..., parents_within, :, :]
-        step = (parent_world @ offsets[..., [joint - 1 for joint in joints], :, :]).squeeze(-1)
-        position.append(position[-1][..., parents_within, :] + step)
-        world.append(parent_world @ rotations[..., joints, :, :])
-    return torch.cat(world, dim=-3)[..., _MANO_FROM_LEVELS, :, :], torch.cat(position, dim=-2)[
-        ..., _MANO_FROM_LEVELS, :
-    ]
+    for joints, parents_within in levels:
+        parent_world = world[-1].index_select(-3, parents_within)
+        step = (parent_world @ offsets.index_select(-3, joints - 1)).squeeze(-1)
+        position.append(position[-1].index_select(-2, parents_within) + step)
+        world.append(parent_world @ rotations.index_select(-3, joints))
+    return torch.cat(world, dim=-3).index_select(-3, order), torch.cat(position, dim=-2).index_select(-2, order)
 
 
 def _levels() -> tuple[list[tuple[list[int], list[int]]], list[int]]:
@@ -239,3 +240,22 @@ def _levels() -> tuple[list[tuple[list[int], list[int]]], list[int]]:
 
 
 _LEVELS, _MANO_FROM_LEVELS = _levels()
+
+
+class _LevelIndices(NamedTuple):
+    levels: list[tuple[Tensor, Tensor]]
+    parents: Tensor
+    order: Tensor
+
+
+@lru_cache(maxsize=8)
+def _level_indices(device: torch.device) -> _LevelIndices:
+    """`_levels` on a device, sent there once: a copy in the middle of the work would make a GPU wait."""
+    # Never inference tensors, whatever the first caller is: autograd could not keep them.
+    with torch.inference_mode(False):
+
+        def index(numbers: Sequence[int]) -> Tensor:
+            return torch.tensor(numbers, dtype=torch.long, device=device)
+
+        levels = [(index(joints), index(within)) for joints, within in _LEVELS]
+        return _LevelIndices(levels, index(PARENTS[1:]), index(_MANO_FROM_LEVELS))

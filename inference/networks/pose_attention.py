@@ -8,6 +8,8 @@ from torch.nn import functional
 
 _GAUSSIAN_SPREAD_PX2 = 3.0
 _LEAST_WEIGHT = 0.01
+_LEAST_SPREAD = 1e-10
+"""Below this share of their distance from the origin, squared, joints lie in one place."""
 
 
 def attention_on_features(attention: Tensor, size: int) -> Tensor:
@@ -29,7 +31,8 @@ def attended_mean(features: Tensor, attention: Tensor) -> Tensor:
 def fit_scale_and_shift(joints_xy: Tensor, peaks_xyc: Tensor) -> tuple[Tensor, Tensor]:
     """Scale and shift that bring 3-D joints onto their heat-map peaks.
 
-    Minimises sum_j c_j^2 |s J_j + t - p_j|^2 by the 3x3 normal equations, without gradient (the paper's section 3.3).
+    Minimises sum_j c_j^2 |s J_j + t - p_j|^2, without gradient (the paper's section 3.3). The solution of the 3x3
+    normal equations is written out: the shift joins the weighted centres, the scale follows about them.
 
     Parameters
     ----------
@@ -38,31 +41,22 @@ def fit_scale_and_shift(joints_xy: Tensor, peaks_xyc: Tensor) -> tuple[Tensor, T
 
     Returns
     -------
-    scale (B, 1, 1) and shift (B, 1, 2); where the system is singular (all confidences zero) the points are not moved
+    scale (B, 1, 1) and shift (B, 1, 2); where the equations are singular (all confidences zero, or all confident
+    joints in one place) the points are not moved: scale 1, shift 0
     """
     with torch.no_grad():
-        x, y = joints_xy.unbind(-1)
-        column, row, confidence = peaks_xyc.unbind(-1)
-        weight = confidence * confidence
-        total = weight.sum(1)
-        sum_x, sum_y = (weight * x).sum(1), (weight * y).sum(1)
-        squares = (weight * (x * x + y * y)).sum(1)
-        zero = torch.zeros_like(total)
-        normal = torch.stack([squares, sum_x, sum_y, sum_x, total, zero, sum_y, zero, total], dim=-1).unflatten(
-            -1, (3, 3)
-        )
-        right_side = torch.stack(
-            [(weight * (x * column + y * row)).sum(1), (weight * column).sum(1), (weight * row).sum(1)], dim=-1
-        )
-        # A determinant of zero means no confident joint, or all of them in one place.
-        spread = total * (squares * total - sum_x * sum_x - sum_y * sum_y)
-        singular = ~(spread.abs() > 1e-12 * (squares * total * total).clamp_min(1e-30))
-        identity = torch.eye(3, dtype=normal.dtype, device=normal.device)
-        normal = torch.where(singular[:, None, None], identity, normal)
-        unmoved = torch.tensor([1.0, 0.0, 0.0], dtype=normal.dtype, device=normal.device)
-        right_side = torch.where(singular[:, None], unmoved, right_side)
-        solution = torch.linalg.solve(normal, right_side)
-        return solution[:, :1, None], solution[:, None, 1:]
+        weight = peaks_xyc[..., 2:].square()
+        total = weight.sum(1, keepdim=True)
+        share = weight / torch.where(total > 0, total, 1)
+        peaks = peaks_xyc[..., :2]
+        joints_centre, peaks_centre = ((share * points).sum(1, keepdim=True) for points in (joints_xy, peaks))
+        joints_about = joints_xy - joints_centre
+        spread = (share * joints_about.square()).sum((1, 2), keepdim=True)
+        size = (share * joints_xy.square()).sum((1, 2), keepdim=True)
+        singular = ~(spread > _LEAST_SPREAD * size)
+        agreement = (share * joints_about * (peaks - peaks_centre)).sum((1, 2), keepdim=True)
+        scale = torch.where(singular, 1, agreement / torch.where(singular, 1, spread))
+        return scale, torch.where(singular, 0, peaks_centre - scale * joints_centre)
 
 
 def joint_attention(points_px: Tensor, size: int) -> Tensor:

@@ -31,17 +31,36 @@ def prepare_for_inference(
         (`BatchPredictor` does it). Geometry stays in single precision
     """
     device = torch.device(device)
-    prepared = copy.deepcopy(network).eval().requires_grad_(False)
+    prepared = _copy_without_kernels(network).eval().requires_grad_(False)
     _replace_children(prepared)
     prepared = prepared.to(device)
     prepared.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] - missing in torch's stubs
-    if precision != torch.float32:
-        for module in prepared.modules():
-            if isinstance(module, nn.Linear | nn.Conv2d | FusedConvolution):
-                module.to(precision)
-    elif device.type == "cpu" and onednn_is_there():
+    if device.type == "cpu" and precision == torch.float32 and onednn_is_there():
         _pack(prepared)
+        return prepared
+    for module in prepared.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d | FusedConvolution):
+            module.to(precision)
+            _own_kernel(module)
     return prepared
+
+
+def _copy_without_kernels(network: InterShape) -> InterShape:
+    """A copy that shares the convolutions' weights with the network: each is about to be laid out anew."""
+    shared = {
+        id(parameter): nn.Parameter(parameter.detach(), requires_grad=False)
+        for parameter in network.parameters()
+        if parameter.ndim == 4
+    }
+    return copy.deepcopy(network, shared)
+
+
+def _own_kernel(module: nn.Module) -> None:
+    """Where nothing had to be laid out anew, part from the original, whose training may go on."""
+    if isinstance(module, FusedConvolution):
+        module.weight = module.weight.clone()
+    elif isinstance(module, nn.Conv2d):
+        module.weight.data = module.weight.data.clone()
 
 
 def _replace_children(module: nn.Module) -> None:
@@ -94,6 +113,10 @@ def _pack(prepared: InterShape) -> None:
     """Show the network one picture to learn every convolution's input, then lay out its weights for that."""
     shapes: dict[FusedConvolution, torch.Size] = {}
     convolutions = [module for module in prepared.modules() if isinstance(module, FusedConvolution)]
+    # What is not fused and so not packed (the heads' last convolutions) must be the copy's own all the same.
+    for module in prepared.modules():
+        if isinstance(module, nn.Conv2d):
+            _own_kernel(module)
     handles = [module.register_forward_pre_hook(_remember(shapes, module)) for module in convolutions]
     size = prepared.configuration.picture_px
     prepared.predict(torch.zeros(1, 3, size, size))
