@@ -102,7 +102,8 @@ def mano_model(
         raise HandModelError("The MANO model's f names vertices that do not exist.")
     if np.abs(v_template).max() > _LARGEST_COORDINATE_M:
         raise HandModelError("The MANO model's v_template is no hand in metres.")
-    regressor = joint_regressor.astype(np.float64)
+    # In one order in memory, whatever the file's: sums, and so the joints, then come out the same to the last digit.
+    regressor = np.ascontiguousarray(joint_regressor, dtype=np.float64)
     if np.abs(regressor.sum(axis=1) - 1).max() > 1e-3:
         raise HandModelError("The MANO model's J_regressor rows do not sum to one.")
     template, shapes = v_template.astype(np.float64), shapedirs.astype(np.float64)

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import codecs
 import pickletools
+import re
 from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import Any, Final, NamedTuple
 
-_MOST_INSTRUCTIONS: Final = 1_000_000
+_MOST_INSTRUCTIONS: Final = 100_000
 
 
 class RefusedPickleError(ValueError):
@@ -67,6 +68,8 @@ class _Tape(BytesIO):
 
 
 _INSTRUCTIONS: Final = {info.code.encode("latin1"): info for info in pickletools.opcodes}
+_ESCAPED: Final = re.compile(rb"(?:[^\\]+|\\(?:[\\'\"nrt]|x[0-9a-fA-F]{2}))*+")
+"""The escapes that Python 2 wrote into quoted strings."""
 _CONSTANTS: Final[Mapping[str, Any]] = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 _LITERALS: Final = frozenset(
     {"INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"}
@@ -136,8 +139,8 @@ class PickleMachine:
         if not line.endswith(b"\n"):
             raise ValueError("no end of line")
         text = line.strip()
-        if len(text) < 2 or text[:1] not in b"'\"" or text[:1] != text[-1:]:
-            raise ValueError("no quotes")
+        if len(text) < 2 or text[:1] not in b"'\"" or text[:1] != text[-1:] or not _ESCAPED.fullmatch(text):
+            raise ValueError("no quoted text")
         return codecs.escape_decode(text[1:-1])[0].decode("latin1")  # type: ignore[attr-defined]  # not in the stubs
 
     def _step(self, name: str, argument: Any) -> None:

@@ -36,7 +36,7 @@ _OTHER_NAMES: Final = frozenset(
     {("copy_reg", "_reconstructor"), ("copyreg", "_reconstructor"), ("_codecs", "encode")}
     | {("collections", "OrderedDict"), ("collections", "defaultdict")}
     | {(module, name) for module in ("__builtin__", "builtins")
-       for name in ("object", "set", "frozenset", "dict", "list", "tuple", "bytearray")}
+       for name in ("object", "bytes", "set", "frozenset", "dict", "list", "tuple", "bytearray")}
 )  # fmt: skip
 """chumpy's objects carry sets and the like; they are passed over."""
 
@@ -144,8 +144,8 @@ def _bytes(value: Any) -> bytes:
     """Python 2's byte strings: latin1 text, or in newer files of protocol 2 a call that encodes such text."""
     if isinstance(value, str):
         return value.encode("latin1")
-    if isinstance(value, Call) and value.function.name in ("encode", "bytearray") and value.arguments:
-        text, *encoding = value.arguments
+    if isinstance(value, Call) and value.function.name in ("encode", "bytes", "bytearray"):
+        text, *encoding = value.arguments or (b"",)
         if isinstance(text, str) and (not encoding or encoding[0] in _LATIN1):
             return text.encode("latin1")
         value = text
