@@ -9,8 +9,20 @@ from hypothesis import strategies as st
 
 from inference.hands.rotations import multiply_quat_wxyz, rotvec_to_quat_wxyz
 from inference.motion.gaps import FrameState
-from inference.motion.smoothing import DEFAULT_STRENGTH, _solve, smooth_motion
-from tests.inference.motion.made_clap import COUNT, FPS, clap, filled, jitter_mm, opening_mm, points_m, with_noise
+from inference.motion.smoothing import DEFAULT_STRENGTH, smooth_motion
+from inference.motion.whittaker import whittaker
+from tests.inference.motion import made_gestures
+from tests.inference.motion.made_clap import (
+    COUNT,
+    FPS,
+    NoiseKind,
+    clap,
+    filled,
+    jitter_mm,
+    opening_mm,
+    points_m,
+    with_noise,
+)
 
 SURE = np.ones((2, COUNT))
 
@@ -19,14 +31,22 @@ def angle_deg(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.rad2deg(2 * np.arccos(np.clip(np.abs(np.sum(first * second, axis=-1)), 0, 1)))
 
 
-def test_the_five_diagonals_are_solved() -> None:
+RATES_FPS = (24.0, 25.0, 30.0, 60.0)
+
+
+def smoothed(quat: np.ndarray, way: np.ndarray, fps: float, strength: float = DEFAULT_STRENGTH) -> np.ndarray:
+    """(2, F, 21, 3) points of a clip in which every frame is sure."""
+    sure = np.ones(quat.shape[:2])
+    return points_m(smooth_motion(filled(quat, way, fps=fps), sure, fps=fps, strength=strength))
+
+
+@pytest.mark.parametrize("count", [4, 5, 15])
+def test_the_seven_diagonals_are_solved(count: int) -> None:
     rng = np.random.default_rng(0)
-    weight, stiffness = rng.random((2, 1, 15)) + 0.1, 5 * rng.random((2, 18, 13))
-    measured = rng.normal(size=(2, 18, 15, 4))
-    solved = _solve(weight, stiffness, measured)
-    difference = np.zeros((13, 15))
-    for row in range(13):
-        difference[row, row : row + 3] = [1, -2, 1]
+    weight, stiffness = rng.random((2, 1, count)) + 0.1, 5 * rng.random((2, 18, count - 3))
+    measured = rng.normal(size=(2, 18, count, 4))
+    solved = whittaker(weight, stiffness, measured)
+    difference = np.diff(np.eye(count), 3, axis=0)
     for hand in range(2):
         for group in range(18):
             matrix = np.diag(weight[hand, 0]) + difference.T @ np.diag(stiffness[hand, group]) @ difference
@@ -34,28 +54,70 @@ def test_the_five_diagonals_are_solved() -> None:
             np.testing.assert_allclose(solved[hand, group], expected, atol=1e-10)
 
 
+@pytest.mark.parametrize("fps", RATES_FPS)
+@pytest.mark.parametrize("gesture", [made_gestures.slow, made_gestures.taps, made_gestures.wave])
+def test_the_default_takes_out_three_quarters_of_the_jitter_at_every_rate(
+    gesture: made_gestures.Maker, fps: float
+) -> None:
+    quat, way = gesture(fps)
+    truth = points_m(filled(quat, way, fps=fps))
+    noisy = with_noise(quat, way, np.random.default_rng(0))
+    before, after = points_m(filled(*noisy, fps=fps)), smoothed(*noisy, fps)
+    # Jitter beyond the motion's own acceleration; what is flattened counts as jitter, too.
+    assert jitter_mm(before - truth) > 5.0 * jitter_mm(after - truth)
+    assert np.linalg.norm(after - truth, axis=-1).mean() < 0.6 * np.linalg.norm(before - truth, axis=-1).mean()
+
+
+@pytest.mark.parametrize("fps", RATES_FPS)
+@pytest.mark.parametrize("kind", ["bursts", "wandering"])
+def test_noise_like_that_of_nets_is_calmed_as_well(kind: NoiseKind, fps: float) -> None:
+    quat, way = made_gestures.slow(fps)
+    truth = points_m(filled(quat, way, fps=fps))
+    before, after = [], []
+    for seed in range(4):
+        noisy = with_noise(quat, way, np.random.default_rng(seed), kind, fps)
+        before.append(jitter_mm(points_m(filled(*noisy, fps=fps)) - truth))
+        after.append(jitter_mm(smoothed(*noisy, fps) - truth))
+    assert np.mean(before) > 4.0 * np.mean(after)
+
+
+@pytest.mark.parametrize("fps", RATES_FPS)
 @pytest.mark.parametrize("sharp", [False, True])
 @pytest.mark.parametrize("claps_a_second", [1.0, 2.0])
-def test_the_default_calms_noise_and_lets_fingertips_meet(claps_a_second: float, sharp: bool) -> None:
-    quat, way, contacts = clap(claps_a_second, sharp=sharp)
-    truth = points_m(filled(quat, way))
-    noisy = filled(*with_noise(quat, way, np.random.default_rng(0)))
-    before, after = points_m(noisy), points_m(smooth_motion(noisy, SURE, fps=FPS))
-    # Jitter beyond the motion's own acceleration.
-    assert jitter_mm(before - truth) / jitter_mm(after - truth) > 3.9
-    if claps_a_second == 1.0:
-        assert jitter_mm(before) / jitter_mm(after) > 4.0
-    assert np.linalg.norm(after - truth, axis=-1).mean() < 0.6 * np.linalg.norm(before - truth, axis=-1).mean()
-    opened = opening_mm(after, contacts) - opening_mm(truth, contacts)
-    assert np.linalg.norm(opened) < 3.0
+def test_fingertips_of_clapping_hands_still_meet(claps_a_second: float, sharp: bool, fps: float) -> None:
+    quat, way, contacts = clap(claps_a_second, sharp=sharp, fps=fps)
+    truth = points_m(filled(quat, way, fps=fps))
+    opened, calmed = [], []
+    for seed in range(6):
+        noisy = with_noise(quat, way, np.random.default_rng(seed))
+        before, after = points_m(filled(*noisy, fps=fps)), smoothed(*noisy, fps)
+        # Against the raw motion, whose own noise opens each single contact by several millimetres either way.
+        opened.append(opening_mm(after, contacts) - opening_mm(before, contacts))
+        calmed.append(jitter_mm(before - truth) / jitter_mm(after - truth))
+    assert np.linalg.norm(np.mean(opened, axis=0)) < 3.0
+    # At two sharp claps a second every other frame or so is next to a corner, where noise has to pass.
+    assert np.mean(calmed) > (3.0 if sharp and claps_a_second == 2.0 else 4.5)
+
+
+@pytest.mark.parametrize("fps", RATES_FPS)
+@pytest.mark.parametrize("gesture", [made_gestures.taps, made_gestures.wave, made_gestures.sine_claps])
+def test_peaks_are_hardly_flattened(gesture: made_gestures.Maker, fps: float) -> None:
+    quat, way = gesture(fps)
+    truth = points_m(filled(quat, way, fps=fps))
+    after = np.mean([smoothed(*with_noise(quat, way, np.random.default_rng(s)), fps) for s in range(3)], axis=0)
+    swing, kept = (points[:, :, 13:] - truth.mean(axis=1, keepdims=True)[:, :, 13:] for points in (truth, after))
+    reach = np.linalg.norm(swing, axis=-1)
+    peaks = reach >= np.quantile(reach, 0.97, axis=1, keepdims=True)
+    share = np.sum((swing * kept).sum(axis=-1)[peaks]) / np.sum(reach[peaks] ** 2)
+    assert 0.88 < share < 1.05
 
 
 @pytest.mark.parametrize("sharp", [False, True])
-def test_a_clean_motion_is_left_alone(sharp: bool) -> None:
-    quat, way, contacts = clap(2.0, sharp=sharp)
-    clean = filled(quat, way)
-    after = points_m(smooth_motion(clean, SURE, fps=FPS))
-    assert 1e3 * np.linalg.norm(after - points_m(clean), axis=-1)[:, contacts].max() < 0.5
+@pytest.mark.parametrize("fps", RATES_FPS)
+def test_a_clean_clap_is_left_alone(sharp: bool, fps: float) -> None:
+    quat, way, contacts = clap(2.0, sharp=sharp, fps=fps)
+    before, after = points_m(filled(quat, way, fps=fps)), smoothed(quat, way, fps)
+    assert 1e3 * np.linalg.norm(after - before, axis=-1)[:, contacts].max() < 2.0
 
 
 def test_strength_goes_from_nothing_to_stillness() -> None:
