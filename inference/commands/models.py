@@ -122,8 +122,8 @@ def _lines(overview: Overview, damaged: dict[str, str]) -> list[str]:
                 f"imported {recorded.get('imported_at')}"
             )
             lines.append(f"    {recorded.get('licence')}, accepted {recorded.get('licence_accepted_at')}")
-    if not overview.entries:
-        lines.append("  none")
+    for missing in overview.missing:
+        lines.append(f"  {missing.name:<12} not there: {missing.what}{'' if missing.needed else ' (optional)'}")
     lines.append("The program's own:")
     for file in overview.shipped:
         size = "missing" if file.byte_count is None else f"{file.byte_count / 1e6:.1f} MB"

@@ -31,18 +31,33 @@ IMPORT_MANO: Final = (
 
 
 def default_models_dir() -> Path:
-    """Where the user's model files are: `TWOHAND_MODELS`, else a folder of the user's own data on this platform."""
-    if given := os.environ.get(FOLDER_VARIABLE):
-        return Path(given).expanduser()
+    """Where the user's model files are: `TWOHAND_MODELS`, else a folder of the user's own data on this platform.
+
+    Raises
+    ------
+    HandsError
+        MODEL_MISSING where the platform does not know the user's home
+    """
+    try:
+        if given := os.environ.get(FOLDER_VARIABLE):
+            return Path(given).expanduser()
+        return _user_data_dir() / "twohand" / "models"
+    except RuntimeError as error:
+        raise HandsError(
+            ErrorCode.MODEL_MISSING,
+            "The folder of your model files is unknown, because your home folder is.",
+            f"Name it with --models or in the variable {FOLDER_VARIABLE}.",
+        ) from error
+
+
+def _user_data_dir() -> Path:
     if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        data_home = os.environ.get("XDG_DATA_HOME", "")
-        # The standard says that a relative path there is to be passed over.
-        base = Path(data_home) if Path(data_home).is_absolute() else Path.home() / ".local" / "share"
-    return base / "twohand" / "models"
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support"
+    data_home = Path(os.environ.get("XDG_DATA_HOME", ""))
+    # The standard says that a relative path there is to be passed over.
+    return data_home if data_home.is_absolute() else Path.home() / ".local" / "share"
 
 
 class HandModelFolder:

@@ -52,7 +52,7 @@ class MissingFile:
     ----------
     name : its name in the folder
     what : what it is
-    needed : whether an engine lacks it; False where something else stands in for it
+    needed : whether an engine lacks it; the hands of MANO are not needed, since the paper's network brings them
     remedy : how to get it
     """
 
