@@ -102,11 +102,10 @@ def mano_model(
         raise HandModelError("The MANO model's f names vertices that do not exist.")
     if np.abs(v_template).max() > _LARGEST_COORDINATE_M:
         raise HandModelError("The MANO model's v_template is no hand in metres.")
-    # In one order in memory, whatever the file's: sums, and so the joints, then come out the same to the last digit.
-    regressor = np.ascontiguousarray(joint_regressor, dtype=np.float64)
+    regressor = _double(joint_regressor)
     if np.abs(regressor.sum(axis=1) - 1).max() > 1e-3:
         raise HandModelError("The MANO model's J_regressor rows do not sum to one.")
-    template, shapes = v_template.astype(np.float64), shapedirs.astype(np.float64)
+    template, shapes = _double(v_template), _double(shapedirs)
     joints = regressor @ template
     pointing: Side = "right" if joints[MIDDLE_MCP, 0] < joints[0, 0] else "left"
     if side not in (None, pointing):
@@ -118,11 +117,11 @@ def mano_model(
         side=pointing,
         v_template=template,
         shapedirs=shapes,
-        posedirs=posedirs.astype(np.float64),
-        lbs_weights=lbs_weights.astype(np.float64),
+        posedirs=_double(posedirs),
+        lbs_weights=_double(lbs_weights),
         joint_template=joints,
         joint_shapedirs=np.einsum("jv,vcs->jcs", regressor, shapes),
-        pose_mean_rotvec=mean_rotvec.astype(np.float64).reshape(JOINT_COUNT - 1, 3),
+        pose_mean_rotvec=_double(mean_rotvec).reshape(JOINT_COUNT - 1, 3),
         polygons=np.concatenate([triangles, np.full((FACE_COUNT, 1), -1, dtype=np.int32)], axis=1),
         tip_vertices=np.array(TIP_VERTICES, dtype=np.int32),
     )
@@ -138,6 +137,14 @@ def with_left_shapedirs_fixed(left: HandModel, right: HandModel) -> HandModel:
     sign = _MIRROR[:, None]
     # The regressor acts on each axis alone, so the joints' offsets change sign with the vertices'.
     return replace(left, shapedirs=left.shapedirs * sign, joint_shapedirs=left.joint_shapedirs * sign)
+
+
+def _double(array: NDArray[Any]) -> NDArray[np.float64]:
+    """Rounded to single precision, as the checkpoint holds them, and in one order in memory.
+
+    So MANO is the same model to the last digit, whichever file it comes from, and a take finds it again by its hash.
+    """
+    return np.ascontiguousarray(array, dtype=np.float32).astype(np.float64)
 
 
 def _check_array(name: str, array: NDArray[Any], shape: tuple[int, ...], kinds: str) -> None:

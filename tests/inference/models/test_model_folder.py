@@ -92,8 +92,8 @@ def test_the_hands_of_the_pickles(folder: ModelFolder) -> None:
         put(folder, MANO_NAMES[side], arrays_of(side))
     right, left = folder.hand_models()
     assert (right.side, left.side) == SIDES
-    assert np.array_equal(right.v_template, mano_arrays(SEEDS["right"], "right")["v_template"])
-    assert np.array_equal(left.shapedirs, mano_arrays(SEEDS["left"], "left")["shapedirs"])
+    assert np.allclose(right.v_template, mano_arrays(SEEDS["right"], "right")["v_template"], rtol=0, atol=1e-8)
+    assert np.allclose(left.shapedirs, mano_arrays(SEEDS["left"], "left")["shapedirs"], rtol=0, atol=1e-9)
 
 
 def test_the_official_left_hand_is_corrected_when_both_are_there(folder: ModelFolder) -> None:
@@ -103,10 +103,10 @@ def test_the_official_left_hand_is_corrected_when_both_are_there(folder: ModelFo
     assert failure(folder).code is ErrorCode.MODEL_MISSING
     put(folder, RIGHT, arrays_of("right"))
     for _ in range(2):
-        assert np.array_equal(folder.hand_models()[1].shapedirs[:, 0], -wrong["shapedirs"][:, 0])
+        assert np.array_equal(folder.hand_models()[1].shapedirs[:, 0], -wrong["shapedirs"][:, 0].astype("f4"))
     right_already = {**wrong, "shapedirs": wrong["shapedirs"] * np.array([-1.0, 1, 1])[:, None]}
     put(folder, LEFT, right_already)
-    assert np.array_equal(folder.hand_models()[1].shapedirs, right_already["shapedirs"])
+    assert np.array_equal(folder.hand_models()[1].shapedirs, right_already["shapedirs"].astype("f4"))
 
 
 def test_the_checkpoint_s_hands_do_where_the_pickles_are_not_both_there(folder: ModelFolder) -> None:
@@ -116,9 +116,9 @@ def test_the_checkpoint_s_hands_do_where_the_pickles_are_not_both_there(folder: 
     other["mean_rotvec"] = other["mean_rotvec"] + 0.5
     put(folder, RIGHT, other)
     right, left = folder.hand_models()
-    assert np.array_equal(right.pose_mean_rotvec.ravel(), arrays_of("right")["mean_rotvec"])
+    assert np.array_equal(right.pose_mean_rotvec.ravel(), arrays_of("right")["mean_rotvec"].astype("f4"))
     put(folder, LEFT, arrays_of("left"))
-    assert np.array_equal(folder.hand_models()[0].pose_mean_rotvec.ravel(), other["mean_rotvec"])
+    assert np.array_equal(folder.hand_models()[0].pose_mean_rotvec.ravel(), other["mean_rotvec"].astype("f4"))
     assert np.array_equal(folder.hand_models()[1].v_template, left.v_template)
 
 
