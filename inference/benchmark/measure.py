@@ -17,17 +17,20 @@ from ..pipeline import ReconstructOptions, choose_camera
 from .blender import measure_blender
 from .measurement import Measurement, summarise
 from .movie import write_movie
+from .network import measure_networks
 from .worker import run_worker
 
 GOAL_FPS: Final = 8.0
 GOAL_MEMORY_MB: Final = 1500.0
 _STAGE_FRAMES: Final = 60
+_NETWORK_TURNS: Final = 3
 
 
 def run_benchmark(
     clip: Path, frame_count: int, repeats: int, blender_pythons: Sequence[Path], tell: Callable[[str], None]
 ) -> list[Measurement]:
-    """Measure decoding, the engine's stages and whole runs on `clip` made `frame_count` frames long, and Blender.
+    """Measure decoding, the engine's stages and whole runs on `clip` made `frame_count` frames long,
+    Blender, and the networks.
 
     Parameters
     ----------
@@ -51,7 +54,7 @@ def run_benchmark(
     for python in blender_pythons:
         tell(f"Blender in {python} ...")
         results += measure_blender(python)
-    return results
+    return results + measure_networks(_NETWORK_TURNS * repeats, tell)
 
 
 def _decoding(movie: Path, repeats: int) -> Measurement:
