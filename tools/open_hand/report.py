@@ -43,7 +43,8 @@ BONES_MM = {
     "thumb": (46.22, 31.57, 21.67 + 5.67),
 }
 """Mean bone lengths from knuckle to skin of the fingertip (thumb: from its metacarpal), in X-ray pictures of 66
-adults: Buryanov & Kotiuk, "Proportions of Hand Segments", Int. J. Morphol. 28(3):755-758, 2010."""
+adults: Buryanov & Kotiuk, "Proportions of Hand Segments", Int. J. Morphol. 28(3):755-758, 2010; taken from a text that
+quotes them."""
 BREADTH_TO_LENGTH = (0.437, 0.452)
 """Hand breadth over length of women and men (right hands): Ibeachu, Abu & Didia, "Anthropometric Sexual Dimorphism of
 Hand Length, Breadth and Hand Indices", Asian J. Med. Sci. 3(8):146-150, 2011."""

@@ -16,6 +16,10 @@ from .names import bone_names
 
 POSE_MARK: Final = "twohand_pose"
 """Custom property of an action: which pose of the library it is."""
+POSE_CATALOG_ID: Final = "5b0f6a52-0d3e-4c57-9a39-6f2d1c84e7b1"
+"""The poses' asset catalog. Blender keeps the names of catalogs in ``blender_assets.cats.txt``, beside a saved file or
+in an asset library's folder, and lets no script make one; a line there with this id names it (weights/README.md). Until
+then the poses stand under All and Unassigned. The file is the user's: nothing is written to it."""
 _FRAME: Final = np.array([1])
 _PLAIN_KEY: Final = np.zeros(1, dtype=np.int32)
 
@@ -73,6 +77,7 @@ def _mark_as_asset(action: bpy.types.Action, pose: HandPose) -> None:
     data = action.asset_data
     assert data is not None  # noqa: S101 - just made
     data.description, data.license, data.author = pose.description, LICENCE, "Two Hands"
+    data.catalog_id = POSE_CATALOG_ID
     data.tags.new("hand", skip_if_exists=True)
 
 

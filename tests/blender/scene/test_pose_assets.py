@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, cast
+from uuid import UUID
 
 import bpy
 import numpy as np
@@ -97,6 +98,21 @@ def test_saved_and_opened_again_they_are_assets(empty_file: None, tmp_path: Path
     for action in pose_actions().values():
         assert action.asset_data is not None
         assert action.asset_data["is_single_frame"], "Blender takes it for a pose"
+        assert action.asset_data.catalog_id == pose_assets.POSE_CATALOG_ID
+    line = f"{pose_assets.POSE_CATALOG_ID}:Hands/Poses:Hands-Poses"
+    assert line in (ROOT / "weights" / "README.md").read_text(encoding="utf-8")
+    assert str(UUID(pose_assets.POSE_CATALOG_ID)) == pose_assets.POSE_CATALOG_ID
+
+
+def test_a_catalog_that_the_user_chose_stays(empty_file: None) -> None:
+    pose_assets.add_pose_assets(FILE)
+    fist = pose_actions()["fist"]
+    assert fist.asset_data is not None
+    fist.asset_data.catalog_id = "11111111-2222-4333-8444-555555555555"
+    bpy.data.actions.remove(pose_actions()["claw"])
+    assert len(pose_assets.add_pose_assets(FILE)) == 1
+    assert fist.asset_data is not None
+    assert fist.asset_data.catalog_id == "11111111-2222-4333-8444-555555555555"
 
 
 def test_run_twice_adds_nothing_and_the_users_changes_stay(empty_file: None) -> None:
