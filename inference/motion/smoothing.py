@@ -37,9 +37,9 @@ between. It grows with the root of the frame rate: noise comes afresh with every
 _REFERENCE_FPS: Final = 30.0
 _DEPTH_FACTOR: Final = 8.0
 """How much more the depth is smoothed than the rest."""
-_TYPICAL_NOISE: Final = np.array([0.0017, 0.008] + [float(np.deg2rad(1.25)) / 2] * JOINT_COUNT)
-"""Of the fit of landmarks, frame by frame: of the rays, the depth as a share, and a quaternion's components."""
-_LEAST_NOISE, _MOST_NOISE = 1.0, 2.0
+_WRIST_NOISE_M, _DEPTH_NOISE, _TURN_NOISE_RAD = 0.001, 0.008, float(np.deg2rad(1.25))
+"""Of the fit of landmarks, frame by frame: of the wrist across the view, of its depth as a share, of each joint."""
+_LEAST_NOISE, _MOST_NOISE = 1.0, 3.0
 """A clip's own noise is believed between these multiples of the typical one."""
 _BRIDGED_WEIGHT: Final = 1e-2
 _LEAST_WEIGHT: Final = 0.05
@@ -79,7 +79,8 @@ def smooth_motion(
     live = known | (motion.state == FrameState.BRIDGED)
     sure = np.where(known, np.maximum(confidence, _LEAST_WEIGHT), 0.0)
     weight = np.where(known, sure, np.where(live, _BRIDGED_WEIGHT, 1.0))
-    noise = np.clip(_pooled_noise(measured, known), _LEAST_NOISE * _TYPICAL_NOISE, _MOST_NOISE * _TYPICAL_NOISE)
+    typical = _typical_noise(measured, known)
+    noise = np.clip(_pooled_noise(measured, known), _LEAST_NOISE * typical, _MOST_NOISE * typical)
     # The stronger the user smooths, the more of the motion itself is meant.
     boldness = 1.0 / max(1e-6, 1.0 - max(0.0, 2.0 * strength - 1.0)) ** 2
     scores = corner_scores(measured, sure, noise, rate_fps)
@@ -104,6 +105,16 @@ def _stiffness(strength: float, fps: float) -> Array:
     stiffness = np.full(_GROUPS, (2 * np.pi * cutoff_hz / fps) ** (-2.0 * ORDER))
     stiffness[_DEPTH] *= _DEPTH_FACTOR
     return stiffness
+
+
+def _typical_noise(measured: Array, known: NDArray[np.bool_]) -> Array:
+    """(2, G) spread of one component, as the fit of landmarks has it for hands at this distance."""
+    noise = np.full((2, _GROUPS), _TURN_NOISE_RAD / 2)
+    noise[:, _DEPTH] = _DEPTH_NOISE
+    for hand in range(2):
+        if known[hand].any():
+            noise[hand, _RAY] = _WRIST_NOISE_M / np.exp(np.median(measured[hand, _DEPTH, known[hand], 0]))
+    return noise
 
 
 def _pooled_noise(measured: Array, known: NDArray[np.bool_]) -> Array:

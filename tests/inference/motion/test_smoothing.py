@@ -40,12 +40,12 @@ def smoothed(quat: np.ndarray, way: np.ndarray, fps: float, strength: float = DE
     return points_m(smooth_motion(filled(quat, way, fps=fps), sure, fps=fps, strength=strength))
 
 
-@pytest.mark.parametrize("count", [4, 5, 15])
-def test_the_seven_diagonals_are_solved(count: int) -> None:
+@pytest.mark.parametrize(("count", "block_frames"), [(4, 48), (5, 48), (9, 3), (10, 3), (24, 5), (105, 48), (106, 48)])
+def test_the_seven_diagonals_are_solved_in_however_many_blocks(count: int, block_frames: int) -> None:
     rng = np.random.default_rng(0)
     weight, stiffness = rng.random((2, 1, count)) + 0.1, 5 * rng.random((2, 18, count - 3))
     measured = rng.normal(size=(2, 18, count, 4))
-    solved = whittaker(weight, stiffness, measured)
+    solved = whittaker(weight, stiffness, measured, block_frames=block_frames)
     difference = np.diff(np.eye(count), 3, axis=0)
     for hand in range(2):
         for group in range(18):
