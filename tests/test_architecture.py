@@ -183,7 +183,7 @@ def test_files_stay_short_enough_to_be_read() -> None:
 
 FORBIDDEN_NAMES = re.compile(
     r"""
-    ^(mano|smpl|smplh|smplx)[_-].*\.(pkl|zip|npz|npy|h5|json)$   # the licensed hand and body models
+    ^(mano|smpl|smplh|smplx)[_-].*\.(pkl|zip|npz|npy|h5|json|safetensors)$   # the licensed hand and body models
     | interhand .* \.(jpg|jpeg|png|json|npz|zip)$                # pictures and annotations of the data set
     | intershape .* \.(tar|zip)$ | snapshot.*\.tar$              # the authors' checkpoint
     | \.(pkl|pickle|pth|pt|ckpt|pth\.tar)$                       # pickles: they can run code
@@ -197,6 +197,7 @@ FORBIDDEN_NAMES = re.compile(
     [
         ("MANO_RIGHT.pkl", True),
         ("mano_v1_2.zip", True),
+        ("mano_right.safetensors", True),
         ("InterShape.pth.tar", True),
         ("snapshot_20.pth.tar", True),
         ("interhand_image20817.jpg", True),
