@@ -405,7 +405,7 @@ def test_the_page_names_every_command_and_option() -> None:
     page = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
     parser = build_parser()
     for command in COMMANDS:
-        name = command.__name__.rpartition(".")[2]
+        name = command.__name__.rpartition(".")[2].replace("_", "-")
         assert f"## {name}" in page
         subparsers = next(action for action in parser._actions if action.choices and name in action.choices)
         assert isinstance(subparsers.choices, dict)
