@@ -42,6 +42,16 @@ class Select:
         self._dirty_vars: set[str] = set()
 
 
+class Reshape:
+    """chumpy's array in another shape."""
+
+    module: str = "chumpy.reordering"
+
+    def __init__(self, array: Ch, shape: tuple[int, ...]) -> None:
+        self.a = array
+        self.newshape = shape
+
+
 _Pickler: Any = pickle._Pickler  # type: ignore[attr-defined]  # the one written in Python; the stubs know little of it
 
 

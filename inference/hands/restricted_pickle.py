@@ -180,7 +180,7 @@ def _dense(state: Any, *, by_rows: bool, depth: int) -> NDArray[Any]:
 
 
 def _chumpy_array(state: Any, depth: int) -> NDArray[Any]:
-    """chumpy's `Ch` (an array in `x`) or `Select` (elements `idxs` of `a`, in `preferred_shape`)."""
+    """chumpy's `Ch` (array `x`), `Reshape` (of `a`) or `Select` (elements `idxs` of `a`, in `preferred_shape`)."""
     if depth >= _DEEPEST_CHUMPY:
         raise RefusedPickleError("its chumpy objects are nested too deeply")
     if not isinstance(state, dict):
@@ -190,5 +190,7 @@ def _chumpy_array(state: Any, depth: int) -> NDArray[Any]:
     if "a" in state and "idxs" in state:
         chosen = _array(state["a"], depth + 1).ravel()[_array(state["idxs"], depth + 1).astype(np.int64).ravel()]
         shape = state.get("preferred_shape")
-        return chosen if shape is None else chosen.reshape([int(size) for size in _array(shape, depth + 1).ravel()])
+        return chosen if shape is None else chosen.reshape(_array(shape, depth + 1).astype(np.int64).ravel())
+    if "a" in state and "newshape" in state:
+        return _array(state["a"], depth + 1).reshape(_array(state["newshape"], depth + 1).astype(np.int64).ravel())
     raise RefusedPickleError(f"a chumpy object holds {', '.join(sorted(state))[:100]} instead of an array")

@@ -143,7 +143,8 @@ def _load(path: Path) -> object:
         raise CheckpointError(f"reading it safely needs torch {wanted} or newer, here is {torch.__version__}")
     try:
         # Files from before torch 1.6 are no zip files and cannot be mapped.
-        mapped = path.open("rb").read(2) == b"PK"
+        with path.open("rb") as file:
+            mapped = file.read(2) == b"PK"
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except MemoryError:
         raise

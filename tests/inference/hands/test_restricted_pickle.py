@@ -24,7 +24,7 @@ from inference.hands.restricted_pickle import (
     as_array,
     read_pickled_mapping,
 )
-from tests.python2_pickle import Ch, Select, python2_dumps
+from tests.python2_pickle import Ch, Reshape, Select, python2_dumps
 
 RNG = np.random.default_rng(3)
 
@@ -79,10 +79,14 @@ def test_python_2_strings_and_chumpy_objects_are_understood(protocol: int) -> No
     array = RNG.random((4, 3))
     nasty = "quote ' backslash \\ line \n latin \xe9\xff"
     picked = Select(Ch(array), np.array([5, 0, 11, 2]), (2, 2))
-    content = python2_dumps({"whole": Ch(array), "chosen": picked, "text": nasty, "same": picked}, protocol)
+    content = python2_dumps(
+        {"whole": Ch(array), "chosen": picked, "turned": Reshape(Ch(array), (3, -1)), "text": nasty, "same": picked},
+        protocol,
+    )
     mapping = read_pickled_mapping(content)
     assert np.array_equal(as_array(mapping["whole"]), array)
     assert np.array_equal(as_array(mapping["chosen"]), array.ravel()[[5, 0, 11, 2]].reshape(2, 2))
+    assert np.array_equal(as_array(mapping["turned"]), array.reshape(3, 4))
     assert mapping["text"] == nasty
     assert mapping["same"] is mapping["chosen"]
 
