@@ -103,7 +103,8 @@ def load_imagenet_weights(backbone: EfficientNetLite0, path: Path | None = None)
     Parameters
     ----------
     backbone : changed in place
-    path : a copy of the package's ``.pth`` file; None looks for the installed package
+    path : a copy of the package's ``.pth`` file, or what `tools/convert_backbone.py` made of it (``.safetensors``);
+        None looks for the installed package
 
     Raises
     ------
@@ -112,8 +113,13 @@ def load_imagenet_weights(backbone: EfficientNetLite0, path: Path | None = None)
     """
     path = path or find_imagenet_weights()
     try:
-        theirs = torch.load(path, map_location="cpu", weights_only=True)
-        backbone.load_state_dict({ours: theirs[name] for ours, name in _names(backbone).items()})
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            backbone.load_state_dict(load_file(path))
+        else:
+            theirs = torch.load(path, map_location="cpu", weights_only=True)
+            backbone.load_state_dict({ours: theirs[name] for ours, name in _names(backbone).items()})
     except Exception as error:  # a damaged or foreign file raises nearly anything
         raise HandsError(
             ErrorCode.MODEL_DAMAGED,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import torch
@@ -188,4 +188,7 @@ class MeshNet(nn.Module):
 
 def _full_precision(like: Tensor) -> AbstractContextManager[object]:
     """Geometry in millimetres needs more digits than a half-precision autocast leaves."""
-    return torch.autocast(like.device.type, enabled=False)
+    device = like.device.type
+    if not torch.amp.is_autocast_available(device) or not torch.is_autocast_enabled(device):
+        return nullcontext()
+    return torch.autocast(device, enabled=False)
