@@ -25,7 +25,7 @@ PACKAGES: Final = (
     Package("PIL", "pillow", "pictures and their EXIF data"),
     Package("onnxruntime", "onnxruntime", "finding hands"),
     Package("tqdm", "tqdm", "the progress bar on a terminal", required=False),
-    Package("torch", "torch", "the hand layer in torch (the engine `landmarks` does without)", required=False),
+    Package("torch", "torch", "the paper's network (the engine `landmarks` does without)", required=False),
 )
 
 
