@@ -94,6 +94,8 @@ class NetworkReader:
 
         torch.set_num_threads(threads or min(os.cpu_count() or 1, _MOST_THREADS))
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        # Else convolutions on a GPU keep ten bits of every factor, and numbers differ from those on a CPU.
+        torch.backends.cudnn.allow_tf32 = False
         self.configuration = configuration
         self.models = models
         network = InterShape(configuration, (models["right"], models["left"]))
