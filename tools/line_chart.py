@@ -17,9 +17,15 @@ _INK_BGR: Final = (60, 60, 60)
 
 
 def line_chart(
-    title: str, x_label: str, y_label: str, x: Sequence[float], lines: Mapping[str, Sequence[float]]
+    title: str,
+    x_label: str,
+    y_label: str,
+    x: Sequence[float],
+    lines: Mapping[str, Sequence[float]],
+    *,
+    names_right: bool = False,
 ) -> NDArray[np.uint8]:
-    """One panel (height, width, 3), BGR; the y axis starts at zero."""
+    """One panel (height, width, 3), BGR; the y axis starts at zero; the lines' names stand at the top left or right."""
     width, height = PANEL_PX
     panel = np.full((height, width, 3), 255, dtype=np.uint8)
     top = _round_up(max(max(values) for values in lines.values()))
@@ -37,6 +43,7 @@ def line_chart(
         _write(panel, f"{value:g}", (at(value, 0)[0] - 10, height - _BOTTOM + 20))
     _write(panel, f"{title}, {y_label}", (12, 24), 0.5)
     _write(panel, x_label, (_LEFT, height - 12))
+    names_x = width - _RIGHT - 90 if names_right else _LEFT + 30
     for number, (name, values) in enumerate(lines.items()):
         colour = _COLOURS_BGR[number % len(_COLOURS_BGR)]
         places = [at(*point) for point in zip(x, values, strict=True)]
@@ -44,7 +51,7 @@ def line_chart(
         for place in places:
             cv2.circle(panel, place, 4, colour, -1, cv2.LINE_AA)
         cv2.putText(
-            panel, name, (_LEFT + 30, _TOP + 16 + 18 * number), cv2.FONT_HERSHEY_SIMPLEX, 0.42, colour, 1, cv2.LINE_AA
+            panel, name, (names_x, _TOP + 16 + 18 * number), cv2.FONT_HERSHEY_SIMPLEX, 0.42, colour, 1, cv2.LINE_AA
         )
     return panel
 
