@@ -81,7 +81,7 @@ def measure_on_cpu(name: str, repeats: int) -> list[Measurement]:
         for _ in range(repeats):
             plain_ms.append(1000 * timed_s(lambda: plain(picture), device))
             prepared_ms.append(1000 * timed_s(lambda: prepared.predict(picture), device))
-    work = count_work(plain)
+    work = count_work(plain, prepared)
     limits = measure_limits(device, torch.float32)
     title = f"{name} network, CPU"
     ratios = [slow / fast for slow, fast in zip(plain_ms, prepared_ms, strict=True)]

@@ -45,20 +45,27 @@ class DeviceLimits:
     bytes_per_s: float
 
 
-def count_work(network: InterShape) -> NetworkWork:
-    """Count `predict` on one picture, on the CPU."""
-    prepared = prepare_for_inference(network, "cpu")
+def count_work(network: InterShape, prepared: InterShape | None = None) -> NetworkWork:
+    """Count `predict` on one picture, on the CPU.
+
+    Parameters
+    ----------
+    network : as it was trained: its arithmetic is counted
+    prepared : the same, prepared for the CPU, whose layers' inputs and outputs are counted; None prepares one
+    """
+    prepared = prepared or prepare_for_inference(network, "cpu")
     moved: list[int] = []
 
     def count(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         moved.append(sum(tensor.numel() for tensor in inputs) + output.numel())
 
-    for module in prepared.modules():
-        if isinstance(module, FusedConvolution | nn.Conv2d | nn.Linear):
-            module.register_forward_hook(count)
+    layers = [module for module in prepared.modules() if isinstance(module, FusedConvolution | nn.Conv2d | nn.Linear)]
+    hooks = [layer.register_forward_hook(count) for layer in layers]
     size = network.configuration.picture_px
     picture = torch.zeros(1, 3, size, size)
     prepared.predict(picture)
+    for hook in hooks:
+        hook.remove()
     with FlopCounterMode(display=False) as counter:  # knows no packed convolutions: the network as it is
         network.predict(picture)
     weights = sum(parameter.numel() for parameter in network.parameters())

@@ -16,7 +16,7 @@ from .intershape import InterShape, Prediction
 from .mesh_net import HandStage, MeshOutput
 from .prepare import prepare_for_inference
 
-_PICTURE_BYTES: Final = {"resnet50": 64e6, "efficientnet_lite0": 24e6}
+_PICTURE_BYTES: Final = {"resnet50": 64e6, "efficientnet_lite0": 32e6}
 """Working memory for one picture in single precision, rounded up from measurement."""
 
 _SHARE_OF_FREE_MEMORY: Final = 0.5

@@ -58,6 +58,9 @@ def test_a_small_run(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert any(name.endswith("build 300 frames") for name in measured)
     assert all(item["median"] > 0 for item in measured.values())
     assert 50 < measured["worker's peak memory"]["median"] < 1500
+    for network in ("paper", "compact"):
+        difference = measured[f"{network} network, CPU: largest difference"]
+        assert 0 < difference["median"] < difference["goal"] == 0.05
 
 
 def test_a_long_movie_is_compared_with_a_short_one(
