@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
-from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo, is_zipfile
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo, is_zipfile
 
 from numpy.typing import NDArray
 
@@ -37,6 +37,8 @@ from .tensor_file import CHUNK_BYTES, write_tensor_file
 Report = Callable[[Mapping[str, Any]], None]
 STAGE: Final = "import"
 _MB: Final = 1_000_000
+_BOUNDED_COMPRESSIONS: Final = (ZIP_STORED, ZIP_DEFLATED)
+"""Python unpacks the others whole, however little of it is asked for."""
 _RUNS_CODE: Final = "Do not use this file; get the original from its authors."
 
 
@@ -238,7 +240,11 @@ def _member(archive: ZipFile, info: ZipInfo) -> bytes:
     """One file of an archive; what unpacks to more than it says, or to far too much, is not unpacked."""
     if info.file_size > LARGEST_FILE_BYTES:
         raise RefusedPickleError("it is far larger than a hand model")
-    return archive.read(info)
+    if info.compress_type not in _BOUNDED_COMPRESSIONS:
+        raise BadZipFile(f"'{info.filename}' is compressed in an unusual way")
+    with archive.open(info) as part:
+        # Given a length, no more than that is ever unpacked; `archive.read` unpacks all there is and then cuts it.
+        return part.read(info.file_size)
 
 
 def _read_checkpoint(path: Path, acceptance: Acceptance, progress: _Progress) -> _Ready:

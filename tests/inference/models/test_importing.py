@@ -19,56 +19,18 @@ import pytest
 from inference.contract import ErrorCode, HandsError
 from inference.hands.joints import SIDES
 from inference.models import ModelFolder
-from inference.models.importing import Acceptance, import_files, licences_of, recognise_files
+from inference.models.importing import Acceptance, import_files, recognise_files
 from inference.models.licences import INTERSHAPE, MANO
 from inference.models.recognise import FileKind, recognise
 from inference.models.tensor_file import open_tensor_file
+from tests.inference.models.made_downloads import OFFICIAL_MEMBERS, PICKLES, bring, mano_zip, refusal, write
 from tests.python2_pickle import official_mano_pickle, python2_dumps
 from tests.stand_in_hand import SEEDS, mano_arrays
-
-PICKLES = {side: official_mano_pickle(mano_arrays(SEEDS[side], side)) for side in SIDES}
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> ModelFolder:
     return ModelFolder(tmp_path / "models ü")
-
-
-def bring(folder: ModelFolder, *paths: Path, **options: Any) -> list[str]:
-    files = recognise_files(list(paths))
-    acceptances = [Acceptance(licence, "in a test", "2026-01-02T03:04:05+00:00") for licence in licences_of(files)]
-    return [entry.name for entry in import_files(files, folder, acceptances, **options)]
-
-
-def refusal(folder: ModelFolder, path: Path, **options: Any) -> HandsError:
-    """The error; whatever was in the folder before is there as it was."""
-    before = {file: file.read_bytes() for file in folder.path.glob("*")}
-    with pytest.raises(HandsError) as caught:
-        bring(folder, path, **options)
-    assert {file: file.read_bytes() for file in folder.path.glob("*")} == before
-    return caught.value
-
-
-def write(path: Path, content: bytes) -> Path:
-    path.write_bytes(content)
-    return path
-
-
-def mano_zip(path: Path, members: Mapping[str, bytes]) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return path
-
-
-OFFICIAL_MEMBERS = {
-    "mano_v1_2/LICENSE.txt": b"not for sale",
-    "mano_v1_2/models/SMPLH_male.pkl": b"\x80\x02cos\nsystem\n(U\x04truetR.",  # never looked at
-    "mano_v1_2/models/MANO_LEFT.pkl": PICKLES["left"],
-    "mano_v1_2/models/MANO_RIGHT.pkl": PICKLES["right"],
-    "__MACOSX/mano_v1_2/models/._MANO_LEFT.pkl": b"\0\5\26\7",
-    "mano_v1_2/webuser/lbs.py": b"import numpy",
-}
 
 
 # --- hand models ----------------------------------------------------------------------------------------------------
@@ -222,40 +184,6 @@ def test_a_name_that_is_too_long_is_told_so(tmp_path: Path) -> None:
 
 
 # --- archives that are cut off or damaged ---------------------------------------------------------------------------
-
-
-def test_a_cut_archive_says_what_is_there(tmp_path: Path, folder: ModelFolder) -> None:
-    whole = mano_zip(tmp_path / "whole", OFFICIAL_MEMBERS).read_bytes()
-    path = tmp_path / "mano_v1_2.zip"
-    error = refusal(folder, write(path, whole[: len(whole) // 2]))
-    assert "is cut off: it has" in error.message
-    assert "inside 'mano_v1_2/models/MANO_" in error.message
-    end_record = 22
-    error = refusal(folder, write(path, whole[:-end_record]))
-    assert f"it has {len(whole) - end_record:,} bytes, and its table of contents" in error.message
-    for length in range(4, 400, 7):
-        assert "is cut off" in refusal(folder, write(path, whole[:length])).message
-
-
-def test_a_damaged_archive_is_not_called_cut_off(tmp_path: Path, folder: ModelFolder) -> None:
-    content = bytearray(mano_zip(tmp_path / "whole", OFFICIAL_MEMBERS).read_bytes())
-    content[len(content) // 2] ^= 0xFF
-    error = refusal(folder, write(tmp_path / "a", bytes(content)))
-    assert "is a damaged zip file" in error.message
-    assert error.hint == "Download it again."
-
-
-def test_an_archive_that_unpacks_to_far_too_much_is_left_packed(tmp_path: Path, folder: ModelFolder) -> None:
-    path = mano_zip(tmp_path / "a", {"MANO_LEFT.pkl": bytes(80_000_000)})
-    assert path.stat().st_size < 1_000_000
-    assert "far larger than a hand model" in refusal(folder, path).message
-
-
-def test_a_locked_archive_is_told_so(tmp_path: Path, folder: ModelFolder) -> None:
-    content = bytearray(mano_zip(tmp_path / "a", {"MANO_LEFT.pkl": PICKLES["left"]}).read_bytes())
-    for magic, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
-        content[content.index(magic) + offset] |= 1
-    assert "encrypted" in refusal(folder, write(tmp_path / "a", bytes(content))).message
 
 
 # --- writing --------------------------------------------------------------------------------------------------------
