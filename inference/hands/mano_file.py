@@ -153,5 +153,6 @@ def _check_array(name: str, array: NDArray[Any], shape: tuple[int, ...], kinds: 
     if array.dtype.kind not in kinds:
         wanted = "real" if kinds == "f" else "whole"
         raise HandModelError(f"The MANO model's {name} is of type {array.dtype}, expected {wanted} numbers.")
-    if kinds == "f" and not np.all(np.isfinite(array)):
+    # Held in single precision (`_double`), where what is beyond its range would be infinite.
+    if kinds == "f" and not np.all(np.abs(array) <= np.finfo(np.float32).max):
         raise HandModelError(f"The MANO model's {name} holds values that are not finite.")

@@ -97,7 +97,7 @@ def check_paper_weights(weights: Mapping[str, Tensor]) -> None:
     missing, unknown = sorted(set(expected) - set(weights)), sorted(set(weights) - set(expected))
     if missing or unknown:
         parts = [
-            f"{len(names)} of its tensors {verb} (first: {names[0]})"
+            f"{len(names)} of its tensors {verb} (first: {ascii(names[0][:100])[1:-1]})"
             for names, verb in ((missing, "are missing"), (unknown, "are unknown"))
             if names
         ]
@@ -107,7 +107,8 @@ def check_paper_weights(weights: Mapping[str, Tensor]) -> None:
         if tuple(tensor.shape) != kind.shape:
             raise OtherNetworkError(f"{name} has shape {tuple(tensor.shape)}, expected {kind.shape}")
         if tensor.dtype != kind.dtype or tensor.layout != torch.strided or tensor.device.type != "cpu":
-            raise CheckpointError(f"{name} is of type {tensor.dtype}, {tensor.layout}, expected {kind.dtype}")
+            found = f"{tensor.dtype}, {tensor.layout} on the device '{tensor.device}'"
+            raise CheckpointError(f"{name} is of type {found}, expected {kind.dtype}")
 
 
 def read_paper_checkpoint(path: Path) -> PaperCheckpoint:
@@ -170,7 +171,7 @@ def _network_tensors(content: object) -> tuple[dict[str, Tensor], int, bool]:
     for name, value in network.items():
         if not isinstance(name, str) or not isinstance(value, Tensor):
             raise OtherNetworkError("it holds something else than named tensors")
-        tensors[name.removeprefix(_PREFIX)] = value
+        tensors[name.removeprefix(_PREFIX)] = value.detach()  # parameters are as good as plain tensors
     return tensors, epoch if isinstance(epoch, int) else -1, network is content
 
 
@@ -179,7 +180,10 @@ def _hand_arrays(tensors: Mapping[str, Tensor], side: Side) -> dict[str, NDArray
         key = f"{_HAND_BUFFERS}{side[0]}.{name}"
         if key not in tensors:
             raise CheckpointError(f"it lacks the hand model's {key}")
-        return tensors[key].numpy()
+        try:
+            return tensors[key].numpy()
+        except (TypeError, RuntimeError) as error:  # a type, layout or device that numpy has not
+            raise CheckpointError(f"{key} is no plain array") from error
 
     posedirs = buffer("posedirs")
     if posedirs.shape != (POSE_COMPONENTS, VERTEX_COUNT * 3):

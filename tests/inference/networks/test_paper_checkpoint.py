@@ -109,6 +109,30 @@ def test_the_hands_are_checked(tmp_path: Path, tensors: dict[str, Any]) -> None:
         refused(path, {**tensors, f"{prefix}{name}": value}, HandModelError, sentence)
 
 
+def test_what_numpy_has_no_arrays_for_is_told(tmp_path: Path, tensors: dict[str, Any]) -> None:
+    name = "mesh_reg.mano_layer.r.v_template"
+    value = tensors[name]
+    for other in (value.bfloat16(), value.to_sparse(), value.to("meta")):
+        refused(tmp_path / "a", {**tensors, name: other}, CheckpointError, f"{name} is no plain array")
+
+
+def test_parameters_are_as_good_as_tensors(tmp_path: Path, tensors: dict[str, Any]) -> None:
+    names = (A_WEIGHT, "mesh_reg.mano_layer.r.v_template")
+    path = write_checkpoint(tmp_path / "a", {**tensors, **{name: torch.nn.Parameter(tensors[name]) for name in names}})
+    found = read_paper_checkpoint(path)
+    assert not found.weights[A_WEIGHT].requires_grad
+    assert np.array_equal(found.hand_arrays["right"]["v_template"], tensors[names[1]].numpy())
+
+
+def test_names_in_a_sentence_are_short_and_harmless(tmp_path: Path, tensors: dict[str, Any]) -> None:
+    refused(
+        tmp_path / "a",
+        {**tensors, "\x1b[2J\n" + 5000 * "A": tensors[A_WEIGHT]},
+        OtherNetworkError,
+        f"unknown (first: \\x1b[2J\\n{95 * 'A'})",
+    )
+
+
 @pytest.mark.parametrize("content", [{"network": 3}, {"network": {}}, [1], {"network": {"a": 1}}, {"x": "y"}])
 def test_what_holds_no_tensors_is_another_file(tmp_path: Path, content: Any) -> None:
     torch.save(content, tmp_path / "a")
