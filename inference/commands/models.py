@@ -122,7 +122,8 @@ def _lines(overview: Overview, damaged: dict[str, str]) -> list[str]:
                 f"imported {recorded.get('imported_at')}"
             )
             lines.append(f"    {recorded.get('licence')}, accepted {recorded.get('licence_accepted_at')}")
-    for missing in overview.missing:
+    there = {entry.name for entry in overview.entries}
+    for missing in (file for file in overview.missing if file.name not in there):
         lines.append(f"  {missing.name:<12} not there: {missing.what}{'' if missing.needed else ' (optional)'}")
     lines.append("The program's own:")
     for file in overview.shipped:

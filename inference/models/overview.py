@@ -52,7 +52,7 @@ class MissingFile:
     ----------
     name : its name in the folder
     what : what it is
-    needed : whether an engine lacks it; the hands of MANO are not needed, since the paper's network brings them
+    needed : whether an engine lacks it; missing hands of MANO are not needed, since the paper's network brings them
     remedy : how to get it
     """
 
@@ -71,8 +71,8 @@ class EngineState:
     engine : its name
     ready : whether all are there
     licence : what its results may be used for
-    lacks : names of what is missing
-    remedy : what to do about that, empty where nothing is missing
+    lacks : names of what is missing or damaged
+    remedy : what to do about that, empty where nothing is
     """
 
     engine: str
@@ -120,9 +120,13 @@ def survey(folder: ModelFolder, weights_dir: Path) -> Overview:
     """Look at the user's folder and at the program's own files; nothing large is read."""
     entries = folder.entries()
     whole = {entry.name for entry in entries if not entry.problem}
-    has_paper = PAPER_NAME in whole
+    # Where both hands of MANO are there, they go before those in the paper's file, and both must be whole.
+    in_use = [PAPER_NAME]
+    if all(name in {entry.name for entry in entries} for name in MANO_NAMES.values()):
+        in_use += MANO_NAMES.values()
+    unusable = tuple(name for name in in_use if name not in whole)
     missing = [
-        MissingFile(name, _WHAT[name], name == PAPER_NAME, IMPORT_PAPER if name == PAPER_NAME else IMPORT_MANO)
+        MissingFile(name, _WHAT[name], name in in_use, IMPORT_PAPER if name == PAPER_NAME else IMPORT_MANO)
         for name in (*MANO_NAMES.values(), PAPER_NAME)
         if name not in whole
     ]
@@ -138,10 +142,10 @@ def survey(folder: ModelFolder, weights_dir: Path) -> Overview:
     )
     intershape = EngineState(
         "intershape",
-        has_paper,
+        not unusable,
         INTERSHAPE.name,
-        () if has_paper else (PAPER_NAME,),
-        "" if has_paper else IMPORT_PAPER,
+        unusable,
+        IMPORT_PAPER if PAPER_NAME in unusable else IMPORT_MANO if unusable else "",
     )
     return Overview(folder.path, entries, shipped, missing, [landmarks, intershape])
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from inference.__main__ import main
+from inference.contract import HandsError
 from inference.engines.engine import WEIGHTS_DIR
 from inference.hands.joints import SIDES
 from inference.models import ModelFolder
@@ -189,6 +190,32 @@ def test_damage_shows(models: Path, pickles: list[str], capsys: pytest.CaptureFi
     assert found["damaged"]["mano_left"] == "its checksum is wrong"
     assert main(["models", "list", "--check"]) == 7
     assert capsys.readouterr().out.count("DAMAGED") == 2
+
+
+def test_an_engine_is_not_ready_with_a_damaged_hand_that_it_would_use(
+    tmp_path: Path, models: Path, pickles: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch", reason="the paper's network needs torch")
+    from tests.stand_in_checkpoint import write_checkpoint
+
+    main(["models", "import", *pickles, str(write_checkpoint(tmp_path / "a")), "--accept-licence"])
+    assert survey(ModelFolder(models), WEIGHTS_DIR).engines[1].ready
+    path = models / "mano_left.safetensors"
+    path.write_bytes(path.read_bytes()[:-9])
+    overview = survey(ModelFolder(models), WEIGHTS_DIR)
+    assert overview.engines[1].lacks == ("mano_left",)
+    assert "mano_v1_2.zip" in overview.engines[1].remedy
+    assert [(file.name, file.needed) for file in overview.missing] == [("mano_left", True)]
+    capsys.readouterr()
+    main(["models", "list"])
+    out = capsys.readouterr().out
+    assert "DAMAGED" in out
+    assert "not there" not in out
+    with pytest.raises(HandsError):
+        ModelFolder(models).hand_models()
+    path.unlink()
+    assert survey(ModelFolder(models), WEIGHTS_DIR).engines[1].ready
+    ModelFolder(models).hand_models()
 
 
 def flip_last(content: bytes) -> bytes:
