@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..contract import ErrorCode, HandsError, output_error
 from .models_option import add_models_option, model_folder
+from .number import whole_number
 from .output import PersonOutput
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> argparse.Argument
     )
     parser.add_argument("inputs", type=Path, nargs="+", metavar="PICTURE", help="picture, or folder of pictures")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for what is made")
-    parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads of the network")
+    parser.add_argument("--threads", type=whole_number, default=0, metavar="N", help="CPU threads of the network")
     add_models_option(parser)
     return parser
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..contract import TAKE_SUFFIX, ErrorCode, HandsError, output_error, result_record, warning_record
 from .interrupt import cancel_on_signals, end_with_parent
 from .models_option import add_models_option
+from .number import whole_number
 from .output import Output, PersonOutput, open_output
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--fps", type=_positive, default=0.0, help="frames a second of a sequence")
     source.add_argument("--start", type=int, metavar="N", help="number of the first frame")
     source.add_argument("--end", type=int, metavar="N", help="number of the last frame")
-    source.add_argument("--step", type=_whole, default=1, metavar="N", help="take every N-th frame")
+    source.add_argument("--step", type=whole_number, default=1, metavar="N", help="take every N-th frame")
     camera = parser.add_argument_group("camera").add_mutually_exclusive_group()
     camera.add_argument("--focal-mm", type=_focal, metavar="MM", help="35 mm equivalent focal length")
     camera.add_argument("--fov", type=_angle, metavar="DEG", help="horizontal field of view in degrees")
@@ -70,7 +71,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     engine.add_argument(
         "--engine", default="landmarks", help="landmarks (the default) or intershape, the paper's network"
     )
-    engine.add_argument("--threads", type=_whole, default=0, metavar="N", help="CPU threads of the nets")
+    engine.add_argument("--threads", type=whole_number, default=0, metavar="N", help="CPU threads of the nets")
     engine.add_argument("--weights", type=Path, metavar="FOLDER", help="folder of the model files")
     add_models_option(engine)
 
@@ -209,13 +210,6 @@ def _angle(text: str) -> float:
     value = float(text)
     if not 1 <= value <= 170:
         raise argparse.ArgumentTypeError(f"'{text}' is not an angle from 1 to 170 degrees")
-    return value
-
-
-def _whole(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
     return value
 
 

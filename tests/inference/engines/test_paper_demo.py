@@ -154,6 +154,12 @@ def test_without_the_network_one_sentence_says_what_to_get(capsys: pytest.Captur
     assert written == []
 
 
+def test_threads_are_a_number_above_zero(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, _, err = demo(capsys, tmp_path, "--out", tmp_path / "out", "--threads", "-3")
+    assert code == ErrorCode.USAGE.exit_code
+    assert "'-3' is not a whole number above 0" in err
+
+
 def test_an_empty_folder_and_a_locked_place_are_told(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, loaded_network: Any
 ) -> None:
