@@ -21,6 +21,8 @@ DATASET_MARGIN: Final = 1.25
 """Side of the data set's crop by that of the square round the hands' joints."""
 SMALLEST_SIDE_PX: Final = 8.0
 _LARGEST_SIDE_PX: Final = 1e6
+_LARGEST_PART_PX: Final = 32766
+"""A side of what warpAffine takes."""
 
 _OUTLIER_SPREADS: Final = 4.0
 """Peaks further than this many median distances from the hands' middle do not widen a crop."""
@@ -81,12 +83,12 @@ class SquareCrop:
         """(size_px, size_px, 3) of a picture (H, W, 3), bilinear, black outside of it.
 
         With `smooth` a part that is shrunk to less than half is halved by area first, so that no detail flickers;
-        without, pixels in between are left out as in the authors' code.
+        without, pixels in between are left out as in the authors' code, up to the largest part that can be cut at once.
         """
         matrix = self.matrix()
         part, origin = self._part(rgb)
         matrix[:, 2] += matrix[:, :2] @ origin
-        while smooth and matrix[0, 0] < 0.5 and min(part.shape[:2]) > 1:
+        while (smooth and matrix[0, 0] < 0.5 and min(part.shape[:2]) > 1) or max(part.shape[:2]) > _LARGEST_PART_PX:
             height, width = part.shape[:2]
             # An odd last row or column is repeated: halving must not stretch the picture.
             even = cv2.copyMakeBorder(part, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
@@ -98,7 +100,7 @@ class SquareCrop:
         return cut.astype(np.uint8, copy=False)
 
     def _part(self, rgb: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-        """What of the picture is seen, with a margin, and where it begins: warpAffine takes 32767 pixels at most."""
+        """What of the picture is seen, with a margin, and where it begins."""
         margin = 2 + math.ceil(2 / self.scale)
         limit = np.array([rgb.shape[1], rgb.shape[0]])
         low = np.clip(np.floor(self.corner_px).astype(np.int64) - margin, 0, limit - 1)

@@ -44,6 +44,18 @@ def test_the_centre_of_the_square_is_the_middle_of_the_crop(crop: SquareCrop) ->
 
 
 @pytest.mark.parametrize("smooth", [True, False])
+@pytest.mark.parametrize("turned", [True, False], ids=["high", "wide"])
+def test_a_picture_longer_than_opencv_takes_is_cut_all_the_same(smooth: bool, turned: bool) -> None:
+    picture = np.zeros((400, 40_000, 3), np.uint8)
+    picture[:, 20_000:] = 200
+    crop = whole_picture((400, 40_000) if turned else (40_000, 400))
+    cut = crop.cut(np.ascontiguousarray(picture.swapaxes(0, 1)) if turned else picture, smooth=smooth)
+    row = (cut.swapaxes(0, 1) if turned else cut)[1, :, 0]
+    assert np.all(row[:126] == 0)
+    assert np.all(row[130:] == 200)
+
+
+@pytest.mark.parametrize("smooth", [True, False])
 @pytest.mark.parametrize(
     ("corner", "side"), [((31.7, 12.2), 100.0), ((40.0, 30.0), 256.0), ((-25.5, 60.25), 300.0), ((3.0, 5.0), 390.0)]
 )
