@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import multiprocessing
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -105,6 +106,7 @@ def measure_on_gpu(name: str, repeats: int) -> list[Measurement]:
 
     if not torch.cuda.is_available():
         return []
+    torch.backends.cudnn.allow_tf32 = False  # else single precision would be none in convolutions
     network = _network(name)
     work = count_work(network)
     results: list[Measurement] = []
@@ -172,10 +174,10 @@ def _pictures(count: int) -> torch.Tensor:
 
 
 def _largest_difference_mm(one: Prediction, other: Prediction) -> float:
-    """Over all joints and vertices of both hands' last stages."""
-    largest = 0.0
+    """Over all joints and vertices of both hands' last stages; infinite where one of them is not a number."""
+    differences: list[float] = []
     for ours, theirs in ((one.mesh.right[-1], other.mesh.right[-1]), (one.mesh.left[-1], other.mesh.left[-1])):
-        largest = max(largest, float((ours.points_mm - theirs.points_mm).abs().max()))
+        differences.append(float((ours.points_mm - theirs.points_mm).abs().max()))
         if ours.vertices_mm is not None and theirs.vertices_mm is not None:
-            largest = max(largest, float((ours.vertices_mm - theirs.vertices_mm).abs().max()))
-    return largest
+            differences.append(float((ours.vertices_mm - theirs.vertices_mm).abs().max()))
+    return math.inf if any(math.isnan(difference) for difference in differences) else max(differences)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,6 +16,7 @@ from inference.benchmark import long_movie
 from inference.benchmark.long_movie import FrameTimes
 from inference.benchmark.measurement import summarise
 from inference.benchmark.movie import SIZE_PX, write_movie
+from inference.benchmark.network import _largest_difference_mm
 from inference.contract import ErrorCode, progress_record
 from inference.media import FrameSelection, open_source
 from tests.pictures import movie_index, save_movie
@@ -27,6 +30,18 @@ def test_medians_and_how_often_a_goal_is_met() -> None:
     smaller = summarise("memory", "MB", [500.0, 700.0], goal=1500.0, less_is_better=True)
     assert (smaller.median, smaller.ratio) == (600.0, 2.5)
     assert summarise("other", "s", [1.0]).ratio is None
+
+
+def test_a_network_that_answers_no_numbers_is_as_wrong_as_can_be() -> None:
+    torch = pytest.importorskip("torch", reason="networks need torch")
+
+    def prediction(value: float) -> Any:
+        good = SimpleNamespace(points_mm=torch.zeros(1, 21, 3), vertices_mm=None)
+        other = SimpleNamespace(points_mm=torch.full((1, 21, 3), value), vertices_mm=torch.zeros(1, 5, 3))
+        return SimpleNamespace(mesh=SimpleNamespace(right=[good], left=[other]))
+
+    assert _largest_difference_mm(prediction(0.0), prediction(-2.0)) == 2.0
+    assert _largest_difference_mm(prediction(0.0), prediction(float("nan"))) == float("inf")
 
 
 def test_the_measured_movie_runs_forth_and_back(tmp_path: Path) -> None:
