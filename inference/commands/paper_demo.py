@@ -22,7 +22,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> argparse.Argument
         "paper-demo",
         help="run the paper's network on whole pictures, as its authors' demo does",
         description="Writes NAME_right.obj, NAME_left.obj, NAME_interacting.obj, NAME_overlay.png and NAME.npz (all "
-        "raw outputs) for every picture. Needs your own checkpoint and MANO: see `models import`.",
+        "raw outputs) for every picture. Needs your own checkpoint: see `models import`.",
     )
     parser.add_argument("inputs", type=Path, nargs="+", metavar="PICTURE", help="picture, or folder of pictures")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for what is made")
