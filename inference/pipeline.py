@@ -152,7 +152,10 @@ class _Run:
         engine_run = self._engine.start(self._working_camera())
         if done is not None:
             self._frame_warnings = done.warnings
-            engine_run.resume(hands_of_row(builder.view(), -1), done.engine_state)
+            # The engine knows nothing of frames that could not be read.
+            given = np.flatnonzero(builder.view().readable)
+            last_hands = hands_of_row(builder.view(), int(given[-1])) if len(given) else {}
+            engine_run.resume(last_hands, done.engine_state)
         return engine_run
 
     def _track(self, builder: ClipBuilder, engine_run: EngineRun) -> None:

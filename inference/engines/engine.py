@@ -101,7 +101,7 @@ class EngineRun(Protocol):
         ...
 
     def state(self) -> Mapping[str, Any]:
-        """What, besides the hands of the last frame, the next frames depend on, as JSON values."""
+        """What, besides the hands of the last frame that it was given, the next frames depend on, as JSON values."""
         ...
 
     def resume(self, last_hands: Mapping[Side, HandInFrame], state: Mapping[str, Any]) -> None:

@@ -171,6 +171,20 @@ def test_cancelled_and_resumed_equals_one_run(movie: Path, tmp_path: Path, cance
     assert not checkpoint_path(path).exists()
 
 
+def test_cancelled_in_a_gap_and_resumed_equals_one_run(tmp_path: Path) -> None:
+    shots = tmp_path / "shots"
+    shots.mkdir()
+    for number, level in ((1, 60), (2, 160), (5, 90), (6, 140)):
+        save(shots / f"shot.{number:04d}.png", np.full((64, 96, 3), level, np.uint8))
+    (shots / "shot.0003.png").write_bytes(b"damaged")
+    run(shots, tmp_path / "whole.hands.npz")
+    path = tmp_path / "parts.hands.npz"
+    for cancel_at in (3, 4):
+        assert len(run(shots, path, recorder=Recorder(cancel_at)).take.frames) == cancel_at
+    run(shots, path)
+    assert_equal(read_take(path), read_take(tmp_path / "whole.hands.npz"))
+
+
 def test_warnings_of_the_first_part_survive(tmp_path: Path, take_path: Path) -> None:
     for number in (1, 2, 3, 4):
         save(tmp_path / f"shot.{number:04d}.png")
