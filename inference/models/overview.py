@@ -140,13 +140,9 @@ def survey(folder: ModelFolder, weights_dir: Path) -> Overview:
         lacking,
         _MAKE_WHOLE if lacking else "",
     )
-    intershape = EngineState(
-        "intershape",
-        not unusable,
-        INTERSHAPE.name,
-        unusable,
-        IMPORT_PAPER if PAPER_NAME in unusable else IMPORT_MANO if unusable else "",
-    )
+    nets = tuple(name for name in (PALM_NET_FILE, LANDMARK_NET_FILE) if name not in there)  # they find the first crop
+    remedy = IMPORT_PAPER if PAPER_NAME in unusable else IMPORT_MANO if unusable else _MAKE_WHOLE if nets else ""
+    intershape = EngineState("intershape", not unusable + nets, INTERSHAPE.name, unusable + nets, remedy)
     return Overview(folder.path, entries, shipped, missing, [landmarks, intershape])
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from inference.__main__ import main
 from inference.contract import HandsError
+from inference.detect.nets import LANDMARK_NET_FILE, PALM_NET_FILE
 from inference.engines.engine import WEIGHTS_DIR
 from inference.hands.joints import SIDES
 from inference.models import ModelFolder
@@ -215,6 +216,9 @@ def test_an_engine_is_not_ready_with_a_damaged_hand_that_it_would_use(
         ModelFolder(models).hand_models()
     path.unlink()
     assert survey(ModelFolder(models), WEIGHTS_DIR).engines[1].ready
+    incomplete = survey(ModelFolder(models), tmp_path).engines[1]
+    assert incomplete.lacks == (PALM_NET_FILE, LANDMARK_NET_FILE)
+    assert "Install the program again" in incomplete.remedy
     ModelFolder(models).hand_models()
 
 
