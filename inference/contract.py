@@ -16,7 +16,7 @@ from enum import Enum
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
-from zipfile import ZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -326,6 +326,10 @@ def read_take(path: Path) -> Take:
         contradiction = take.contradiction()
     except HandsError:
         raise
+    except BadZipFile as error:
+        raise HandsError(
+            ErrorCode.TAKE_DAMAGED, f"'{path.name}' is not a take, or only its beginning.", f"Give a NAME{TAKE_SUFFIX}."
+        ) from error
     except Exception as error:  # a damaged zip file raises nearly anything, from zlib.error to NotImplementedError
         raise _damaged(f"{type(error).__name__}: {error}", f"'{path.name}'") from error
     if contradiction:

@@ -153,7 +153,7 @@ def _weights(weights_dir: Path) -> list[Finding]:
             continue
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() == digest:
-            findings.append(Finding(path.name, "ok", f"{len(content) / 2**20:.1f} MB, checksum right"))
+            findings.append(Finding(path.name, "ok", f"{len(content) / 1e6:.1f} MB, checksum right"))
         else:
             findings.append(Finding(path.name, "problem", "damaged, its checksum is wrong", reinstall))
     return findings

@@ -72,6 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     for item in results:
         line = f"{item.name:<42} {item.median:9.3g} {item.unit:<9} ({item.lowest:.3g} to {item.highest:.3g})"
-        goal = "" if item.goal is None else f"  goal {item.goal:g}, met {item.ratio:.2f} times"
+        goal = ""
+        if item.goal is not None and item.ratio is not None:
+            goal = f"  goal {item.goal:g} {'met' if item.ratio >= 1 else 'missed'} ({item.ratio:.2f} of it)"
         print(line + goal)  # noqa: T201 - result
     return 0

@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         output.line(f"{done + 1} of {len(pictures)}: {path.name}")
         print(written[0])  # noqa: T201 - the one thing that a script wants on stdout
     if failures:
-        output.line(f"{len(failures)} of the inputs could not be used; the others are done.")
+        output.line(f"{len(failures)} of the inputs could not be used; {len(pictures)} pictures were looked at.")
     return failures[0].code.exit_code if failures else 0
 
 

@@ -134,7 +134,7 @@ def finish(outcome: Outcome, output: Output) -> int:
         )
     output(result_record(outcome.path.absolute(), outcome.summary()))
     if isinstance(output, PersonOutput):
-        for line in _sentences(outcome):
+        for line in result_sentences(outcome):
             output.line(line)
         print(outcome.path)  # noqa: T201 - the one thing that a script wants on stdout
     return 0 if outcome.take.complete else ErrorCode.CANCELLED.exit_code
@@ -174,22 +174,26 @@ def _options(arguments: argparse.Namespace) -> ReconstructOptions:
     )
 
 
-def _sentences(outcome: Outcome) -> list[str]:
+def result_sentences(outcome: Outcome) -> list[str]:
+    """How many frames, which hands in how many of them, how well they fit, and where one is missing."""
+    from ..motion.gaps import fill_take
+
     summary = outcome.summary()
+    count = summary["frames"]
     state = "" if summary["complete"] else " before it was cancelled (run it again to go on)"
     lines = [f"{_frames(summary['frames'])} in {summary['seconds']:.1f} s{state}."]
     for side, hand in summary["hands"].items():
         if hand["frames"]:
             share = 100 * hand["reprojection_share"]
             error = f"reprojection error {hand['reprojection_px']:.1f} px, {share:.1f} % of the hand's box"
-            lines.append(f"{side.capitalize()} hand: {_frames(hand['frames'])}, {error}.")
+            lines.append(f"{side.capitalize()} hand: {_frames(hand['frames'], count)}, {error}.")
         else:
-            lines.append(f"{side.capitalize()} hand: not found.")
-    return lines
+            lines.append(f"{side.capitalize()} hand: not found. If it is there, say where: --{side}-box X,Y,W,H.")
+    return lines + (fill_take(outcome.take).sentences() if count > 1 else [])
 
 
-def _frames(count: int) -> str:
-    return f"{count} frame{'' if count == 1 else 's'}"
+def _frames(count: int, of: int = 1) -> str:
+    return f"{count} of {of} frames" if of > 1 else f"{count} frame{'' if count == 1 else 's'}"
 
 
 def _positive(text: str) -> float:

@@ -20,9 +20,11 @@ from PIL import Image
 
 from inference.__main__ import COMMANDS, build_parser, main
 from inference.commands import output
-from inference.commands.reconstruct import take_path_of
+from inference.commands.reconstruct import result_sentences, take_path_of
 from inference.contract import ErrorCode, HandsError, parse_record, progress_record, read_take
+from inference.outcome import Outcome
 from tests.pictures import save
+from tests.stand_in_take import stand_in_take
 
 ROOT = Path(__file__).resolve().parents[2]
 HANDS = Path(__file__).parent / "detect" / "data" / "two_apart.jpg"
@@ -246,6 +248,16 @@ def test_a_person_gets_sentences_and_the_path(tmp_path: Path, started: Callable[
     assert process.returncode == 0
     assert out.strip() == str(tmp_path / "a.hands.npz")
     assert "Right hand: 1 frame, reprojection error" in err
+
+
+def test_a_person_is_told_where_hands_are_missing() -> None:
+    take = stand_in_take(12)
+    take.present[0, 4:7] = False
+    take.present[1] = False
+    lines = result_sentences(Outcome(take, Path("a.hands.npz"), 0, 1.0))
+    assert lines[1].startswith("Right hand: 9 of 12 frames, reprojection error")
+    assert "Left hand: not found. If it is there, say where: --left-box X,Y,W,H." in lines
+    assert any(str(take.frames[4]) in line and str(take.frames[6]) in line for line in lines[3:])
 
 
 def test_progress_is_thinned_out_but_never_its_end(capsys: pytest.CaptureFixture[str]) -> None:
