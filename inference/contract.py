@@ -72,6 +72,10 @@ class HandsError(Exception):
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()
 
+    def __reduce__(self) -> tuple[type[HandsError], tuple[ErrorCode, str, str]]:
+        # The inherited way calls the class with the message alone, which fails on the way out of a process.
+        return type(self), (self.code, self.message, self.hint)
+
 
 # --- records: one JSON object a line on the worker's stdout ---------------------------------------------------------
 

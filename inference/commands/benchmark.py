@@ -6,9 +6,12 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..contract import ErrorCode, HandsError
+
+if TYPE_CHECKING:
+    from ..benchmark.measurement import Measurement
 
 _DEMO_CLIP: Final = Path(__file__).resolve().parents[2] / "demo" / "clip.mp4"
 
@@ -28,6 +31,11 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> argparse.Argument
         type=int,
         metavar="N",
         help="measure instead what a movie of N frames costs against a short one; 10000 take some ten minutes",
+    )
+    parser.add_argument(
+        "--training",
+        action="store_true",
+        help="measure instead how fast the networks are trained, on made-up pictures; --repeats times as many steps",
     )
     parser.add_argument(
         "--blender-python",
@@ -53,27 +61,38 @@ def run(arguments: argparse.Namespace) -> int:
             f"A movie of {arguments.long_movie} frames is not long.",
             f"Raise --long-movie to {SHORTEST_LONG_FRAMES} or more.",
         )
+    if arguments.training:
+        require("numpy", "cv2", "PIL", "torch", "safetensors")
+        from ..benchmark.training import measure_training
+
+        _print(measure_training(arguments.repeats, _tell), arguments.json)
+        return 0
     clip = arguments.movie or _DEMO_CLIP
     if not clip.is_file():
         raise HandsError(ErrorCode.INPUT_MISSING, f"There is no clip at '{clip}'.", "Give one with --movie.")
     require("numpy", "cv2", "PIL", "onnxruntime")
     from ..benchmark.measure import run_benchmark
 
-    def tell(text: str) -> None:
-        print(text, file=sys.stderr)  # noqa: T201 - the command line's voice
-
     if arguments.long_movie is not None:
-        results = measure_long_movie(clip, arguments.long_movie, tell)
+        results = measure_long_movie(clip, arguments.long_movie, _tell)
     else:
         pythons = arguments.blender_python or [Path(sys.executable)]
-        results = run_benchmark(clip, arguments.frames, arguments.repeats, pythons, tell)
-    if arguments.json:
+        results = run_benchmark(clip, arguments.frames, arguments.repeats, pythons, _tell)
+    _print(results, arguments.json)
+    return 0
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr)  # noqa: T201 - the command line's voice
+
+
+def _print(results: list[Measurement], as_json: bool) -> None:
+    if as_json:
         print(json.dumps({"measurements": [result.as_dict() for result in results]}))  # noqa: T201 - result
-        return 0
+        return
     for item in results:
         line = f"{item.name:<42} {item.median:9.3g} {item.unit:<9} ({item.lowest:.3g} to {item.highest:.3g})"
         goal = ""
         if item.goal is not None and item.ratio is not None:
             goal = f"  goal {item.goal:g} {'met' if item.ratio >= 1 else 'missed'} ({item.ratio:.2f} of it)"
         print(line + goal)  # noqa: T201 - result
-    return 0

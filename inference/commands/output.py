@@ -19,8 +19,11 @@ STAGE_NAMES: Final = {
     "refine": "Refining",
     "preview": "Drawing",
     "import": "Importing",
+    "index": "Indexing annotations",
+    "evaluate": "Evaluating",
+    "train": "Training",
 }
-_UNITS: Final = {"import": "MB"}
+_UNITS: Final = {"import": "MB", "index": "MB", "evaluate": "picture", "train": "step"}
 _RECORD_EVERY_S: Final = 0.1
 _LINE_EVERY_S: Final = 5.0
 

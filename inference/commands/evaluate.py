@@ -1,0 +1,139 @@
+"""``evaluate``: predictions or an engine against ground truth, by a named protocol."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ..contract import ErrorCode, HandsError, output_error
+from .dataset_options import add_dataset_options, open_dataset, whole_number
+from .interrupt import cancel_on_signals
+from .models_option import model_folder
+from .output import PersonOutput
+
+if TYPE_CHECKING:
+    from ..datasets import HandDataset, PictureReader
+    from ..evaluation.prediction import PredictionSource
+
+_STDOUT: Final = "-"
+_NETWORKS: Final = ("intershape",)
+
+
+def add_parser(subparsers: argparse._SubParsersAction[Any]) -> argparse.ArgumentParser:
+    """Declare the command's arguments."""
+    parser = subparsers.add_parser(
+        "evaluate",
+        help="measure an engine or a file of predictions on a data set",
+        description="Measures hands against ground truth by a named protocol. Data sets: InterHand2.6M v1.0, or a "
+        "folder of takes whose hands are the truth.",
+    )
+    parser.add_argument("--protocol", choices=("authors", "corrected"), required=True, help="see docs/evaluation.md")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        "--engine", metavar="NAME", help="'intershape' (the network on the data set's crops), 'landmarks'"
+    )
+    source.add_argument("--network", type=Path, metavar="FILE", help="network.safetensors of a run of `train`")
+    source.add_argument("--predictions", type=Path, metavar="FILE", help=".npz with ids, joints and vertices")
+    result = parser.add_argument_group("result")
+    result.add_argument(
+        "--json",
+        nargs="?",
+        const=_STDOUT,
+        metavar="FILE",
+        help="write everything as JSON; without a name print it instead of the table",
+    )
+    result.add_argument("--report", type=Path, metavar="FILE", help="write a self-contained HTML report")
+    result.add_argument("--worst", type=whole_number, default=24, metavar="N", help="worst samples shown in the report")
+    parser.add_argument("--allow-missing", action="store_true", help="leave out samples that have no prediction")
+    parser.add_argument("--threads", type=whole_number, default=0, metavar="N", help="CPU threads of the nets")
+    add_dataset_options(parser, "test")
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Evaluate as the arguments say."""
+    from ..runtime import require
+
+    require("numpy", "cv2", "PIL")
+    from ..datasets import PictureReader
+    from ..evaluation.evaluate import evaluate
+    from ..evaluation.html_report import html_report
+    from ..evaluation.protocol import PROTOCOLS
+    from ..evaluation.table import format_scores
+
+    protocol = PROTOCOLS[arguments.protocol]
+    if protocol.only_interacting and arguments.hands not in (None, "interacting"):
+        raise HandsError(
+            ErrorCode.USAGE, f"Protocol '{protocol.name}' is for interacting hands alone.", "Leave out --hands."
+        )
+    with cancel_on_signals() as cancelled, PersonOutput() as output:
+        hands = arguments.hands or ("interacting" if protocol.only_interacting else "both")
+        dataset = open_dataset(arguments, hands, output, cancelled)
+        reader = PictureReader(dataset, arguments.broken)
+        evaluation = evaluate(
+            dataset,
+            _source(arguments, dataset, reader),
+            protocol,
+            report=output,
+            cancelled=cancelled,
+            keep_worst=arguments.worst if arguments.report else 0,
+            allow_missing=arguments.allow_missing or arguments.broken == "skip",
+        )
+        if reader.skipped:
+            evaluation.scores.notes.append(reader.summary())
+    scores = evaluation.scores
+    if arguments.report:
+        from ..evaluation.contact_sheet import worst_tiles
+
+        sheet = PictureReader(dataset, "skip")
+        tiles = [
+            (f"{dataset.ids(_row(item.sample))[0]}: {item.error_mm:.1f} mm", jpeg)
+            for item, jpeg in worst_tiles(dataset, evaluation.worst, sheet)
+        ]
+        _write(arguments.report, html_report(scores, tiles))
+    text = json.dumps(scores.as_dict(), allow_nan=False, indent=1)
+    if arguments.json not in (None, _STDOUT):
+        _write(Path(arguments.json), text + "\n")
+    print(text if arguments.json == _STDOUT else format_scores(scores))  # noqa: T201 - the result
+    return 0
+
+
+def _source(arguments: argparse.Namespace, dataset: HandDataset, reader: PictureReader) -> PredictionSource:
+    if arguments.predictions is not None:
+        from ..evaluation.prediction_file import PredictionFile
+
+        return PredictionFile(arguments.predictions)
+    if arguments.network is not None:
+        from ..runtime import require
+
+        require("torch", "safetensors")
+        from ..evaluation.network_source import NetworkSource
+        from ..training.trained_network import load_trained_network
+
+        models = (dataset.models["right"], dataset.models["left"])
+        return NetworkSource(load_trained_network(arguments.network, models, arguments.threads), reader)
+    if arguments.engine in _NETWORKS:
+        from ..evaluation.network_source import NetworkSource, load_paper_network
+
+        return NetworkSource(load_paper_network(model_folder(arguments), arguments.threads), reader)
+    from ..engines import EngineOptions, create_engine
+    from ..engines.engine import WEIGHTS_DIR
+    from ..evaluation.engine_source import EngineSource
+
+    options = EngineOptions(weights_dir=arguments.weights or WEIGHTS_DIR, threads=arguments.threads)
+    return EngineSource(create_engine(arguments.engine, options), reader)
+
+
+def _row(sample: int) -> Any:
+    import numpy as np
+
+    return np.array([sample], dtype=np.int64)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise output_error(path, error) from error

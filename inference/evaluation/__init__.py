@@ -1,0 +1,1 @@
+"""Measuring hands against ground truth, by named protocols."""

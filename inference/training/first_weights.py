@@ -1,0 +1,95 @@
+"""What a network's weights are before the first step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from ..contract import ErrorCode, HandsError
+from ..networks.efficientnet_lite0 import load_imagenet_weights
+from ..networks.intershape import InterShape
+from .run_folder import load_network_file
+
+_WEIGHT_DEVIATION: Final = 0.01
+_DECONVOLUTION_DEVIATION: Final = 0.001
+_WIDER_IN_OURS: Final = "layer3.0.conv1.weight", "layer3.0.downsample.0.weight"
+
+
+def begin_as_the_paper(network: InterShape) -> None:
+    """Normal weights of 0.01, of deconvolutions 0.001, biases 0 (reference/network.md, "Training")."""
+    for module in network.modules():
+        if isinstance(module, (nn.Conv2d, nn.Linear, nn.ConvTranspose2d)):
+            is_deconvolution = isinstance(module, nn.ConvTranspose2d)
+            nn.init.normal_(module.weight, std=_DECONVOLUTION_DEVIATION if is_deconvolution else _WEIGHT_DEVIATION)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def take_imagenet(network: InterShape, path: Path | None) -> None:
+    """Backbone weights of a classifier.
+
+    Parameters
+    ----------
+    network : changed in place
+    path : for the compact network the registry package's file (None: the installed package); for the paper's a
+        torchvision ResNet-50 state dict, which both of its backbones take, as far as they have the tensors
+
+    Raises
+    ------
+    HandsError
+        MODEL_MISSING or MODEL_DAMAGED
+    """
+    if network.configuration.backbone == "efficientnet_lite0":
+        load_imagenet_weights(network.backbone, path)
+        return
+    if path is None:
+        raise HandsError(
+            ErrorCode.MODEL_MISSING,
+            "The paper's network starts from ImageNet weights of ResNet-50, which no package here holds.",
+            "Give torchvision's resnet50 file with --imagenet, or --first-weights random.",
+        )
+    try:
+        theirs: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+        theirs["conv1.weight"]
+    except Exception as error:  # a damaged or foreign file raises nearly anything
+        raise HandsError(
+            ErrorCode.MODEL_DAMAGED, f"'{path}' does not hold ResNet-50's weights.", "Download it again."
+        ) from error
+    for backbone in (network.mesh_reg.base_net, network.heatmap_predictor.get_submodule("backbone_net.resnet")):
+        own = backbone.state_dict()
+        for name, value in own.items():
+            if name not in theirs:
+                continue
+            if name in _WIDER_IN_OURS and value.shape[1] > theirs[name].shape[1]:
+                # The channels of the heat maps come behind the picture's; those are new.
+                value[:, : theirs[name].shape[1]] = theirs[name]
+            else:
+                value.copy_(theirs[name])
+
+
+def take_trained(network: InterShape, path: Path, *, keep_backbone: bool = False) -> int:
+    """Every tensor of an earlier run's network that has the same name and shape here; gives their number.
+
+    Parameters
+    ----------
+    keep_backbone : of a run that trained heat maps alone take these alone: its mesh net, as it began, must not replace
+        the ImageNet weights that were given here
+
+    Raises
+    ------
+    HandsError
+        MODEL_MISSING, MODEL_DAMAGED; USAGE where nothing fits
+    """
+    configuration, theirs = load_network_file(path)
+    if keep_backbone and configuration.train == "heatmaps":
+        theirs = {name: value for name, value in theirs.items() if name.startswith("heatmap_predictor.")}
+    own = network.state_dict()
+    fitting = [name for name, value in theirs.items() if name in own and own[name].shape == value.shape]
+    if not fitting:
+        raise HandsError(ErrorCode.USAGE, f"Nothing of '{path}' fits this network.", "Is it another configuration?")
+    for name in fitting:
+        own[name].copy_(theirs[name])
+    return len(fitting)

@@ -1,0 +1,107 @@
+"""From settings and a data set to a trainer that can run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import torch
+
+from ..datasets import HandDataset
+from ..datasets.pictures import BrokenPictures
+from ..hands.model import HandModel
+from ..networks.intershape import InterShape
+from .batch import BatchStream
+from .configuration import TrainingConfiguration
+from .dataset_stream import DatasetStream
+from .distributed import World
+from .extra_losses import ExtraLosses
+from .first_weights import begin_as_the_paper, take_imagenet, take_trained
+from .run_folder import RunFolder
+from .supervised import SupervisedNetwork
+from .trainer import Trainer
+
+START_IMAGENET: Final = "imagenet"
+START_RANDOM: Final = "random"
+
+
+def make_network(
+    configuration: TrainingConfiguration,
+    models: tuple[HandModel, HandModel],
+    *,
+    start: str = START_IMAGENET,
+    imagenet: Path | None = None,
+) -> InterShape:
+    """The network before its first step.
+
+    Parameters
+    ----------
+    models : right and left hand
+    start : ``imagenet``, ``random``, or an earlier run's ``network.safetensors``
+    imagenet : see `take_imagenet`
+    """
+    torch.manual_seed(configuration.seed)
+    network = InterShape(configuration.network_configuration(), models)
+    if configuration.network == "paper":
+        begin_as_the_paper(network)
+    if start == START_IMAGENET or imagenet is not None:
+        take_imagenet(network, imagenet)
+    if start not in (START_IMAGENET, START_RANDOM):
+        take_trained(network, Path(start), keep_backbone=imagenet is not None)
+    return network
+
+
+def make_trainer(
+    configuration: TrainingConfiguration,
+    dataset: HandDataset,
+    out: Path,
+    world: World,
+    *,
+    start: str = START_IMAGENET,
+    imagenet: Path | None = None,
+    broken: BrokenPictures = "fatal",
+    workers: int = 0,
+) -> Trainer:
+    """A trainer on a data set; a run that is in `out` goes on."""
+    stream = DatasetStream(
+        dataset,
+        batch=configuration.batch,
+        augmentation=configuration.augmentation,
+        seed=configuration.seed,
+        authors_validity=configuration.authors_slips,
+        broken=broken,
+        workers=workers,
+    )
+    models = (dataset.models["right"], dataset.models["left"])
+    data = f"{dataset.name}, {len(dataset)} samples"
+    return trainer_on(configuration, stream, data, models, RunFolder(out), world=world, start=start, imagenet=imagenet)
+
+
+def trainer_on(
+    configuration: TrainingConfiguration,
+    stream: BatchStream,
+    data: str,
+    models: tuple[HandModel, HandModel],
+    folder: RunFolder,
+    *,
+    world: World,
+    start: str = START_IMAGENET,
+    imagenet: Path | None = None,
+) -> Trainer:
+    """A trainer on any row of batches.
+
+    Parameters
+    ----------
+    data : what the batches are, in words: a run goes on with the same ones alone
+    folder : of the run; one that is in it goes on
+    """
+    if folder.checkpoint.is_file():
+        start, imagenet = START_RANDOM, None  # its own weights follow
+    network = make_network(configuration, models, start=start, imagenet=imagenet)
+    weights = configuration.extra_losses
+    extra = None
+    if any(vars(weights).values()):
+        extra = ExtraLosses(models, weights, network.configuration.picture_px)
+    supervised = SupervisedNetwork(network, extra, configuration).to(world.device)
+    supervised.network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] - missing in its stub
+    return Trainer(supervised, configuration, stream, data, folder=folder, world=world)

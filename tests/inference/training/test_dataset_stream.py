@@ -1,0 +1,101 @@
+"""Batches by number: alike whoever makes them and whenever; pictures that cannot be read."""
+
+from __future__ import annotations
+
+import shutil
+from itertools import islice
+from pathlib import Path
+
+import pytest
+import torch
+
+from inference.contract import ErrorCode, HandsError
+from inference.datasets import InterHandDataset
+from inference.training.batch import TrainingBatch
+from inference.training.configuration import AugmentationSettings
+from inference.training.dataset_stream import DatasetStream
+from tests.inference.training.made_run import made_set
+
+STRONG = AugmentationSettings(strong=0.5, background=0.5)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> InterHandDataset:
+    return made_set(tmp_path_factory.mktemp("stream"))
+
+
+def same(one: TrainingBatch, other: TrainingBatch) -> bool:
+    theirs = other.named_tensors()
+    return all(torch.equal(value, theirs[name]) for name, value in one.named_tensors().items())
+
+
+def test_a_batch_is_its_number_s(dataset: InterHandDataset) -> None:
+    def stream(workers: int = 0, seed: int = 1) -> DatasetStream:
+        return DatasetStream(dataset, batch=5, augmentation=STRONG, seed=seed, workers=workers)
+
+    alone = list(islice(stream().batches(0, 1), 6))
+    ahead = list(islice(stream(workers=1).batches(0, 1), 6))
+    assert all(same(one, other) for one, other in zip(alone, ahead, strict=True))
+    assert same(next(stream().batches(4, 1)), alone[4])
+    assert all(same(one, other) for one, other in zip(islice(stream().batches(1, 2), 3), alone[1::2], strict=True))
+    assert not same(alone[0], alone[1])
+    assert not same(next(stream(seed=2).batches(0, 1)), alone[0])
+
+
+def test_an_epoch_shows_every_sample_once_in_an_order_of_its_own(dataset: InterHandDataset) -> None:
+    stream = DatasetStream(dataset, batch=4, augmentation=None, seed=0)
+    batches = list(islice(stream.batches(0, 1), 6))
+    epochs = [torch.cat([batch.picture for batch in part]).flatten(1) for part in (batches[:3], batches[3:])]
+    assert stream.samples == 12
+    for epoch in epochs:
+        assert len({tuple(row[:500].tolist()) for row in epoch}) == 12
+    assert not torch.equal(*epochs)
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> InterHandDataset:
+    """Three of twelve pictures are missing or broken."""
+    dataset = made_set(tmp_path)
+    pictures = sorted((tmp_path / "interhand").rglob("*.jpg"))
+    pictures[0].unlink()
+    pictures[1].write_bytes(b"")
+    pictures[2].write_bytes(pictures[3].read_bytes()[:-100])
+    return dataset
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_broken_picture_is_fatal_or_replaced(
+    broken: InterHandDataset, workers: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    def stream(broken_pictures: str) -> DatasetStream:
+        return DatasetStream(
+            broken,
+            batch=12,
+            augmentation=None,
+            seed=0,
+            broken=broken_pictures,  # type: ignore[arg-type]  # one of the two
+            workers=workers,
+        )
+
+    with pytest.raises(HandsError) as error:
+        next(stream("fatal").batches(0, 1))
+    assert error.value.code in (ErrorCode.INPUT_MISSING, ErrorCode.INPUT_UNREADABLE)
+    assert ".jpg" in error.value.message
+    assert error.value.hint
+    batch = next(stream("skip").batches(0, 1))
+    assert int(batch.skipped) >= 3
+    if workers == 0:  # a process of its own writes to the terminal itself
+        named = " ".join(record.getMessage() for record in caplog.records)
+        assert "is missing" in named
+        assert "it is empty" in named
+        assert "cut short" in named
+    assert batch.picture.shape == (12, 3, 256, 256)
+    assert float(batch.picture.amax(dim=(1, 2, 3)).min()) > 0.5
+
+
+def test_a_data_set_without_pictures_ends(tmp_path: Path) -> None:
+    dataset = made_set(tmp_path)
+    shutil.rmtree(tmp_path / "interhand" / "images")
+    stream = DatasetStream(dataset, batch=1, augmentation=None, seed=0, broken="skip")
+    with pytest.raises(HandsError, match="one after another cannot be read"):
+        next(stream.batches(0, 1))

@@ -1,0 +1,110 @@
+"""``train``, ``evaluate --network`` and ``ablate`` as people meet them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from inference.__main__ import main
+from inference.contract import ErrorCode, write_take
+from inference.hands.open_hand import load_hand_models
+from inference.models import ModelFolder
+from inference.models.importing import Acceptance, import_files, licences_of, recognise_files
+from tests.made_interhand import write_interhand
+from tests.stand_in_hand import write_mano_pickle
+from tests.stand_in_take import stand_in_take
+
+ROOT = Path(__file__).resolve().parents[3]
+FEW = ["--set", "batch=2", "--set", "warmup_steps=0", "--first-weights", "random", "--threads", "1"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A made-up set with both splits, stand-ins for MANO, takes of the shipped hand."""
+    folder = tmp_path_factory.mktemp("commands")
+    write_interhand(folder / "set", split="train", captures=1)
+    write_interhand(folder / "set", split="test", captures=1, seed=4)
+    files = recognise_files([write_mano_pickle(folder, side) for side in ("right", "left")])
+    import_files(files, ModelFolder(folder / "models"), [Acceptance.now(item, "test") for item in licences_of(files)])
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def users_models(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWOHAND_MODELS", str(folder / "models"))
+
+
+def test_train_stop_go_on_and_evaluate(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = ["--data", str(folder / "set"), "--index", str(folder / "index")]
+    words = ["train", "--config", "compact", *FEW, "--set", "steps=2", *data, "--out", str(tmp_path / "run")]
+    assert main([*words, "--stop-after", "1"]) == 0
+    assert "stopped at step 1 of 2" in capsys.readouterr().out
+    assert main(words) == 0
+    assert "finished at step 2 of 2" in capsys.readouterr().out
+    assert main(words) == 0
+    assert "nothing was left to do" in capsys.readouterr().out
+    assert main([*words, "--set", "seed=3"]) == ErrorCode.USAGE.exit_code
+    assert "another configuration" in capsys.readouterr().err
+
+    network = ["--network", str(tmp_path / "run" / "network.safetensors"), "--threads", "1"]
+    assert main(["evaluate", "--protocol", "corrected", *data, *network, "--json"]) == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert scores["source"] == "network compact"
+    assert scores["groups"]["all"]["samples"] == scores["expected_samples"] == 6
+    assert scores["groups"]["all"]["mrrpe_mm"] is not None
+    wrong = tmp_path / "wrong.safetensors"
+    wrong.write_bytes(b"no network")
+    code = main(["evaluate", "--protocol", "corrected", *data, "--network", str(wrong)])
+    assert code == ErrorCode.MODEL_DAMAGED.exit_code
+
+
+def test_train_on_takes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    models = load_hand_models(ROOT / "weights")
+    take = stand_in_take()
+    take = replace(take, source="clip", model_sha256=(models["right"].sha256, models["left"].sha256))
+    (tmp_path / "clip").mkdir()
+    for frame in take.frames:
+        picture = np.random.default_rng(frame).integers(0, 255, (480, 640, 3), dtype=np.uint8)
+        cv2.imwrite(str(tmp_path / "clip" / f"shot.{frame:04d}.png"), picture)
+    write_take(take, tmp_path / "take.hands.npz")
+    words = ["train", "--config", "compact", *FEW, "--set", "steps=1", "--data", str(tmp_path)]
+    assert main([*words, "--out", str(tmp_path / "run")]) == 0
+    assert "finished at step 1 of 1" in capsys.readouterr().out
+    assert (tmp_path / "run" / "network.safetensors").is_file()
+
+
+def test_the_ablation_is_one_table_and_goes_on(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = ["--data", str(folder / "set"), "--index", str(folder / "index"), "--hands", "interacting"]
+    words = ["ablate", "--config", "compact", *FEW, *data, "--steps", "1", "--out", str(tmp_path / "out")]
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    lines = printed.splitlines()
+    assert lines[0].startswith("Protocol 'corrected'")
+    assert "1 steps each" in lines[0]
+    names = ["baseline", "+ attention", "+ 1 cascade stage", "+ 2 cascade stages", "+ 3 cascade stages"]
+    rows = {name: next(line for line in lines if line.startswith(f"{name} ")) for name in names}
+    content = json.loads((tmp_path / "out" / "ablation.json").read_text())
+    assert [item["name"] for item in content["variants"]] == names
+    assert [item["cascade_stages"] for item in content["variants"]] == [0, 0, 1, 2, 3]
+    assert [item["use_attention"] for item in content["variants"]] == [False, True, True, True, True]
+    sizes = [item["parameters"] for item in content["variants"]]
+    assert sizes[0] == sizes[1] < sizes[2] < sizes[3] < sizes[4]
+    for item in content["variants"]:
+        assert f"{item['scores']['groups']['all']['mpjpe_mm']:.2f}" in rows[item["name"]]
+        assert item["steps"] == 1
+    assert content["configuration"]["steps"] == 1
+    # Again: nothing is trained anew, the numbers stay.
+    assert main(words) == 0
+    assert capsys.readouterr().out == printed
+    assert "same pictures" not in printed
+    assert main([*words[:-1], str(tmp_path / "same"), "--test-split", "train", "--set", "batch=1"]) == 0
+    assert "Note: Trained and tested on the same pictures" in capsys.readouterr().out
+    assert main([*words[:-3], "2", *words[-2:]]) == ErrorCode.USAGE.exit_code
+    assert "another configuration" in capsys.readouterr().err

@@ -1,0 +1,129 @@
+"""Settings: what is shipped, what is changed on the command line, and what is refused by name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from inference.contract import ErrorCode, HandsError
+from inference.networks.configuration import COMPACT, PAPER
+from inference.training.configuration import (
+    AugmentationSettings,
+    ExtraLossWeights,
+    TrainingConfiguration,
+    configuration_from_json,
+    load_configuration,
+    named_configurations,
+)
+from inference.training.learning_rate import learning_rate
+from inference.training.paper_losses import LossWeights
+
+
+def test_the_paper_s_configuration_is_the_paper_s() -> None:
+    paper = load_configuration("paper")
+    assert paper == TrainingConfiguration(
+        name="paper",
+        network="paper",
+        train="mesh",
+        epochs=100,
+        batch=32,
+        optimiser="adam",
+        learning_rate=1e-4,
+        schedule="epochs",
+        rate_epochs=(45, 47),
+        authors_slips=True,
+        losses=LossWeights(10, 1, 100, 0.1, 0.01, 0.1, 0.1),
+        augmentation=AugmentationSettings(0.15, 0.25, 45, 0.6, 0.5, 0.2, False, 0, 0),
+    )
+    assert paper.extra_losses == ExtraLossWeights()
+    assert paper.network_configuration() == PAPER
+
+
+@pytest.mark.parametrize("name", ["paper", "paper-heatmaps", "compact"])
+def test_configurations_survive_json(name: str) -> None:
+    assert name in named_configurations()
+    configuration = load_configuration(name)
+    assert configuration_from_json(configuration.to_json()) == configuration
+    if name != "paper":
+        assert not configuration.authors_slips
+        assert configuration.augmentation.swap_fit_validity
+
+
+def test_changes_reach_tables_and_the_network() -> None:
+    changes = ["batch=8", "losses.joints=5", "precision=bf16", "use_attention=false", "cascade_stages=1", "name='x'"]
+    changed = load_configuration("compact", changes)
+    expected = load_configuration("compact")
+    assert changed == replace(
+        expected,
+        name="x",
+        batch=8,
+        losses=replace(expected.losses, joints=5.0),
+        precision="bf16",
+        use_attention=False,
+        cascade_stages=1,
+    )
+    assert changed.network_configuration() == replace(COMPACT, use_attention=False, cascade_stages=1)
+    assert load_configuration("paper", ["rate_epochs=[3, 4]"]).rate_epochs == (3, 4)
+
+
+def test_a_file_of_one_s_own(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("network = 'compact'\nepochs = 3\n[losses]\njoints = 2\n")
+    configuration = load_configuration(str(path))
+    assert (configuration.name, configuration.epochs, configuration.losses.joints) == ("mine", 3, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        (["nonsense=1"], "'nonsense'"),
+        (["losses.nonsense=1"], "'nonsense' .*|unknown key"),
+        (["batch=2.5"], "'batch'"),
+        (["batch=true"], "'batch'"),
+        (["batch=0"], "batch"),
+        (["precision=fp8"], "'precision'.*fp32, bf16"),
+        (["rate_epochs=[1.5]"], "'rate_epochs'"),
+        (["losses=3"], "'losses'"),
+        (["batch.more=3"], "'batch' is not a table"),
+        (["batch"], "KEY=VALUE"),
+        (["cascade_stages=4"], "cascade_stages"),
+        (["steps=0", "epochs=0"], "steps or epochs"),
+        (["ema=1.0"], "ema"),
+        (["learning_rate=0"], "learning_rate"),
+        (["learning_rate=nan"], "learning_rate"),
+        (["warmup_steps=-1"], "warmup_steps"),
+        (["train=mesh"], "heat maps"),
+        (["network=paper", "extra_losses={}"], "freeze_backbone_norms"),
+        (["network=paper", "freeze_backbone_norms=false"], "extra_losses"),
+    ],
+)
+def test_mistakes_are_named(changes: list[str], word: str) -> None:
+    with pytest.raises(HandsError, match=word) as error:
+        load_configuration("compact", changes)
+    assert error.value.code is ErrorCode.USAGE
+
+
+def test_files_that_are_none(tmp_path: Path) -> None:
+    with pytest.raises(HandsError, match="no training configuration 'x'") as error:
+        load_configuration("x")
+    assert "compact, paper, paper-heatmaps" in error.value.hint
+    path = tmp_path / "bad.toml"
+    path.write_text("batch = = 3")
+    with pytest.raises(HandsError, match=r"'bad\.toml' is not a TOML file"):
+        load_configuration(str(path))
+
+
+def test_rates_of_both_schedules() -> None:
+    paper = load_configuration("paper")
+    rates = [learning_rate(paper, step, 1000, 10.0) for step in (0, 449, 450, 469, 470, 999)]
+    assert rates == pytest.approx([1e-4, 1e-4, 1e-5, 1e-5, 1e-6, 1e-6])
+    cosine = load_configuration("compact", ["warmup_steps=10", "learning_rate=1.0"])
+    rates = [learning_rate(cosine, step, 110, 10.0) for step in range(111)]
+    assert rates[:10] == pytest.approx([0.1 * step for step in range(1, 11)])
+    assert rates[10] == pytest.approx(1.0)
+    assert rates[60] == pytest.approx(0.505)
+    assert rates[110] == pytest.approx(0.01)
+    assert all(later <= earlier for earlier, later in pairwise(rates[10:]))
