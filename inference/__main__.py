@@ -30,12 +30,24 @@ except ImportError as _error:
     sys.exit(7)
 
 from . import __version__
-from .commands import ablate, benchmark, doctor, evaluate, models, paper_demo, preview, reconstruct, serve, train
+from .commands import (
+    ablate,
+    benchmark,
+    doctor,
+    evaluate,
+    models,
+    paper_demo,
+    preview,
+    reconstruct,
+    serve,
+    synthesize,
+    train,
+)
 from .commands.output import RecordOutput, print_error
 from .commands.parser import Parser
 from .contract import ErrorCode, HandsError
 
-COMMANDS = (reconstruct, preview, serve, models, paper_demo, evaluate, train, ablate, doctor, benchmark)
+COMMANDS = (reconstruct, preview, serve, models, paper_demo, evaluate, synthesize, train, ablate, doctor, benchmark)
 
 
 def build_parser() -> argparse.ArgumentParser:

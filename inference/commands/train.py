@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from ..training.trainer import TrainingResult
 
 _EVERY_HAND = "both"
+_SYNTHESIS = "synthesis"
+"""In place of a folder: pictures that are drawn while training goes on."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> argparse.ArgumentParser:
@@ -23,7 +25,8 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> argparse.Argument
         "train",
         help="train the two-hand network",
         description="Trains the two-hand network; the same command goes on with a run that was stopped. Several GPUs: "
-        "torchrun --nproc-per-node N -m inference train ...",
+        "torchrun --nproc-per-node N -m inference train ... "
+        "--data synthesis draws pictures of the open hand meanwhile.",
     )
     add_start_options(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run's folder")
@@ -40,7 +43,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> argparse.Argument
 def add_start_options(parser: argparse.ArgumentParser) -> None:
     """What is trained, from which weights, and on how much of the machine."""
     parser.add_argument(
-        "--config", required=True, metavar="NAME|FILE", help="paper, paper-heatmaps, compact or a TOML file"
+        "--config", required=True, metavar="NAME|FILE", help="paper, paper-heatmaps, compact, open or a TOML file"
     )
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting: batch=8, losses.joints=5"
@@ -64,9 +67,10 @@ def run(arguments: argparse.Namespace) -> int:
     require("numpy", "cv2", "PIL", "torch", "safetensors")
     import torch
 
+    from ..engines.engine import WEIGHTS_DIR
     from ..training.configuration import load_configuration
     from ..training.distributed import join_world
-    from ..training.start import make_trainer
+    from ..training.start import make_synthetic_trainer, make_trainer
     from ..training.trainer import Limits
 
     if arguments.minutes < 0 or arguments.workers < 0:
@@ -75,18 +79,29 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     with cancel_on_signals() as cancelled, PersonOutput() as output, join_world() as world:
-        with world.first_alone():  # the index of a data set is built once
-            dataset = open_dataset(arguments, arguments.hands or _EVERY_HAND, output, cancelled)
-        trainer = make_trainer(
-            configuration,
-            dataset,
-            arguments.out,
-            world,
-            start=arguments.start,
-            imagenet=arguments.imagenet,
-            broken=arguments.broken,
-            workers=arguments.workers,
-        )
+        if str(arguments.data) == _SYNTHESIS:
+            trainer = make_synthetic_trainer(
+                configuration,
+                arguments.weights or WEIGHTS_DIR,
+                arguments.out,
+                world,
+                start=arguments.start,
+                imagenet=arguments.imagenet,
+                workers=arguments.workers,
+            )
+        else:
+            with world.first_alone():  # the index of a data set is built once
+                dataset = open_dataset(arguments, arguments.hands or _EVERY_HAND, output, cancelled)
+            trainer = make_trainer(
+                configuration,
+                dataset,
+                arguments.out,
+                world,
+                start=arguments.start,
+                imagenet=arguments.imagenet,
+                broken=arguments.broken,
+                workers=arguments.workers,
+            )
         limits = Limits(arguments.minutes, arguments.stop_after, cancelled)
         result = trainer.run(limits, output if world.is_first else _say_nothing)
     if world.is_first:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -35,7 +36,7 @@ class NetworkSource:
     def __init__(self, network: InterShape, reader: PictureReader) -> None:
         from ..networks.batch_predictor import BatchPredictor
 
-        self._reader = reader
+        self._reader, self._picture_px = reader, network.configuration.picture_px
         self._predictor = BatchPredictor(network, network.imagenet_mean.device)
         self.name = f"network {network.configuration.name}"
 
@@ -48,7 +49,8 @@ class NetworkSource:
                 rgb = self._reader(sample)
                 if rgb is not None:
                     samples.append(sample)
-                    crops.append(dataset_crop(dataset.box_px(sample)).cut(rgb, smooth=False))
+                    crop = replace(dataset_crop(dataset.box_px(sample)), size_px=self._picture_px)
+                    crops.append(crop.cut(rgb, smooth=False))
             if samples:
                 yield np.array(samples, dtype=np.int64), self._predict(np.stack(crops))
 

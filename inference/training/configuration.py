@@ -66,6 +66,7 @@ class TrainingConfiguration:
     name : for reports
     network : ``paper`` or ``compact``
     use_attention, cascade_stages : the paper's ablations
+    picture_px : side of the network's input, a multiple of 32; the paper's is 256
     train : ``mesh``: the heat-map net is kept, as the authors do (its batch norms' statistics still drift);
         ``heatmaps``: the heat-map net alone, with InterNet's losses; ``all``
     freeze_backbone_norms : keep the ImageNet statistics of the small backbone
@@ -88,6 +89,7 @@ class TrainingConfiguration:
     network: Literal["paper", "compact"] = "compact"
     use_attention: bool = True
     cascade_stages: int = 3
+    picture_px: int = 256
     train: Literal["mesh", "heatmaps", "all"] = "all"
     freeze_backbone_norms: bool = False
     steps: int = 0
@@ -112,7 +114,13 @@ class TrainingConfiguration:
     def network_configuration(self) -> NetworkConfiguration:
         """What the network is made of."""
         base = PAPER if self.network == "paper" else COMPACT
-        return replace(base, use_attention=self.use_attention, cascade_stages=self.cascade_stages)
+        return replace(
+            base,
+            use_attention=self.use_attention,
+            cascade_stages=self.cascade_stages,
+            picture_px=self.picture_px,
+            heatmap_px=self.picture_px // 4,
+        )
 
     def to_json(self) -> str:
         """One line, complete."""
@@ -206,6 +214,9 @@ def _converted(value: Any, kind: Any, where: str) -> Any:
 def _checked(configuration: TrainingConfiguration) -> TrainingConfiguration:
     problems = {
         "cascade_stages must be 0 to 3": not 0 <= configuration.cascade_stages <= 3,
+        "picture_px must be a multiple of 32 from 64 up": configuration.picture_px < 64
+        or configuration.picture_px % 32 != 0,
+        "the paper's pictures have 256 pixels": configuration.network == "paper" and configuration.picture_px != 256,
         "batch and accumulate must be at least 1": min(configuration.batch, configuration.accumulate) < 1,
         "steps or epochs must be above 0": configuration.steps <= 0 and configuration.epochs <= 0,
         "ema must be from 0 to below 1": not 0 <= configuration.ema < 1,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from ..contract import ErrorCode, HandsError
+from ..crops import CROP_PX
 from ..datasets import KINDS, GroundTruth, HandDataset, PictureReader
 from ..datasets.pictures import BrokenPictures
 from ..datasets.validity import usable_points
@@ -41,6 +42,7 @@ class DatasetStream:
     seed : of the order and of the variations
     authors_validity : use the joints' validity in the wrong order, as the authors do
     broken : what happens to pictures that cannot be read; ``skip`` takes another one in their place
+    picture_px : side of the pictures
     workers : processes that read ahead; 0 reads when asked
     """
 
@@ -54,6 +56,7 @@ class DatasetStream:
         authors_validity: bool = False,
         broken: BrokenPictures = "fatal",
         workers: int = 0,
+        picture_px: int = CROP_PX,
     ) -> None:
         self._batches = _Batches(
             dataset,
@@ -62,6 +65,7 @@ class DatasetStream:
             seed=seed,
             authors_validity=authors_validity,
             broken=broken,
+            picture_px=picture_px,
         )
         self._workers = workers
 
@@ -121,6 +125,7 @@ class _Batches(Dataset["TrainingBatch | HandsError"]):
         seed: int,
         authors_validity: bool,
         broken: BrokenPictures,
+        picture_px: int,
     ) -> None:
         if len(dataset) == 0:
             raise HandsError(ErrorCode.INPUT_EMPTY, f"{dataset.name} holds no such pictures.", "See --hands, --split.")
@@ -128,6 +133,7 @@ class _Batches(Dataset["TrainingBatch | HandsError"]):
         self._dataset, self._batch, self._augmentation = dataset, batch, augmentation
         self._seed, self._authors_validity = seed, authors_validity
         self._broken: BrokenPictures = broken
+        self._picture_px = picture_px
         self._reader: PictureReader | None = None
         self._epoch, self._order = -1, np.zeros(0, dtype=np.int64)
         self._mirrored = _are_mirrored(dataset.models["right"], dataset.models["left"])
@@ -156,8 +162,8 @@ class _Batches(Dataset["TrainingBatch | HandsError"]):
         sample, rgb = self._readable(place, reader)
         rng = np.random.default_rng([self._seed, place, 1])
         variation = draw_variation(rng, self._augmentation) if self._augmentation else NO_VARIATION
-        matrix = variation.crop_matrix(self._dataset.box_px(sample), rgb.shape[1])
-        return _Cut(sample, cut_varied(rgb, matrix), matrix, variation, rng)
+        matrix = variation.crop_matrix(self._dataset.box_px(sample), rgb.shape[1], self._picture_px)
+        return _Cut(sample, cut_varied(rgb, matrix, self._picture_px), matrix, variation, rng)
 
     def _varied(self, cut: _Cut, truth: GroundTruth, place: int) -> NDArray[np.float32]:
         """(S, S, 3) from 0 to 1: the crop with other colours, and whatever else the settings ask for."""

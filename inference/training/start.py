@@ -10,7 +10,9 @@ import torch
 from ..datasets import HandDataset
 from ..datasets.pictures import BrokenPictures
 from ..hands.model import HandModel
+from ..hands.open_hand import load_hand_models
 from ..networks.intershape import InterShape
+from ..synthesis.sample import Settings
 from .batch import BatchStream
 from .configuration import TrainingConfiguration
 from .dataset_stream import DatasetStream
@@ -19,10 +21,12 @@ from .extra_losses import ExtraLosses
 from .first_weights import begin_as_the_paper, take_imagenet, take_trained
 from .run_folder import RunFolder
 from .supervised import SupervisedNetwork
+from .synthetic_stream import SyntheticStream
 from .trainer import Trainer
 
 START_IMAGENET: Final = "imagenet"
 START_RANDOM: Final = "random"
+SYNTHETIC_EPOCH: Final = 1_000_000
 
 
 def make_network(
@@ -71,10 +75,47 @@ def make_trainer(
         authors_validity=configuration.authors_slips,
         broken=broken,
         workers=workers,
+        picture_px=configuration.picture_px,
     )
     models = (dataset.models["right"], dataset.models["left"])
     data = f"{dataset.name}, {len(dataset)} samples"
     return trainer_on(configuration, stream, data, models, RunFolder(out), world=world, start=start, imagenet=imagenet)
+
+
+def make_synthetic_trainer(
+    configuration: TrainingConfiguration,
+    weights_dir: Path,
+    out: Path,
+    world: World,
+    *,
+    start: str = START_IMAGENET,
+    imagenet: Path | None = None,
+    workers: int = 0,
+) -> Trainer:
+    """A trainer on pictures of the open hand that are drawn meanwhile, no two alike; a run that is in `out` goes on.
+
+    An epoch is a million pictures.
+    """
+    stream = SyntheticStream(
+        weights_dir,
+        Settings(size_px=configuration.picture_px),
+        batch=configuration.batch,
+        seed=configuration.seed,
+        samples=SYNTHETIC_EPOCH,
+        device=world.device,
+        workers=workers,
+    )
+    models = load_hand_models(weights_dir)
+    return trainer_on(
+        configuration,
+        stream,
+        "synthesis",
+        (models["right"], models["left"]),
+        RunFolder(out),
+        world=world,
+        start=start,
+        imagenet=imagenet,
+    )
 
 
 def trainer_on(

@@ -99,3 +99,14 @@ def test_a_data_set_without_pictures_ends(tmp_path: Path) -> None:
     stream = DatasetStream(dataset, batch=1, augmentation=None, seed=0, broken="skip")
     with pytest.raises(HandsError, match="one after another cannot be read"):
         next(stream.batches(0, 1))
+
+
+def test_smaller_pictures_show_the_same(dataset: InterHandDataset) -> None:
+    large, small = (
+        next(DatasetStream(dataset, batch=4, augmentation=None, seed=0, picture_px=size).batches(0, 1))
+        for size in (256, 128)
+    )
+    assert small.picture.shape == (4, 3, 128, 128)
+    shown = torch.nn.functional.interpolate(large.picture, (128, 128), mode="area")
+    assert (shown - small.picture).abs().mean() < 0.05
+    torch.testing.assert_close(small.joints_px, large.joints_px / 2)

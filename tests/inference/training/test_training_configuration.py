@@ -109,7 +109,7 @@ def test_mistakes_are_named(changes: list[str], word: str) -> None:
 def test_files_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(HandsError, match="no training configuration 'x'") as error:
         load_configuration("x")
-    assert "compact, paper, paper-heatmaps" in error.value.hint
+    assert "compact, open, paper, paper-heatmaps" in error.value.hint
     path = tmp_path / "bad.toml"
     path.write_text("batch = = 3")
     with pytest.raises(HandsError, match=r"'bad\.toml' is not a TOML file"):

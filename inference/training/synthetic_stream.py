@@ -1,0 +1,123 @@
+"""Training batches that are drawn while training goes on: no picture is seen twice, and none lies on a disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from ..synthesis.sample import Generator, Samples, Settings
+from .batch import TrainingBatch
+from .paper_losses import LossTargets
+
+MILLIMETRES: Final = 1000.0
+_LEAST_VISIBLE: Final = 3
+"""A hand of which fewer points are visible cannot be told: it counts as absent."""
+_ENDLESS: Final = 1 << 40
+
+
+class SyntheticStream:
+    """See `BatchStream`.
+
+    Parameters
+    ----------
+    weights_dir : the shipped hand and two-hand poses
+    settings : what the pictures are like
+    batch : samples a batch
+    seed : of the set
+    samples : how many make an epoch
+    device : on a GPU pictures are drawn where they are used; on a CPU `workers` processes draw ahead
+    workers : 0 draws when asked
+    """
+
+    def __init__(
+        self,
+        weights_dir: Path,
+        settings: Settings,
+        *,
+        batch: int,
+        seed: int,
+        samples: int,
+        device: torch.device,
+        workers: int = 0,
+    ) -> None:
+        self.samples = samples
+        self._device, self._workers = device, workers if device.type == "cpu" else 0
+        self._batches = _Batches(Generator.from_weights(weights_dir, settings).to(device), batch, seed)
+
+    def batches(self, first: int, step: int) -> Iterator[TrainingBatch]:
+        """See `BatchStream.batches`."""
+        if self._workers == 0:
+            for number in range(first, _ENDLESS, step):
+                yield self._batches[number]
+        loader = DataLoader(
+            self._batches,
+            batch_size=None,
+            sampler=range(first, _ENDLESS, step),
+            num_workers=self._workers,
+            worker_init_fn=_one_thread,
+            prefetch_factor=4,
+        )
+        yield from loader
+
+
+def _one_thread(_: int) -> None:
+    # Drawing beside the network's own threads: more would only hinder them.
+    torch.set_num_threads(1)
+
+
+class _Batches(Dataset[TrainingBatch]):
+    """Batch by number."""
+
+    def __init__(self, generator: Generator, batch: int, seed: int) -> None:
+        self._generator, self._batch, self._seed = generator, batch, seed
+
+    def __getitem__(self, number: int) -> TrainingBatch:
+        device = self._generator.sphere_radii.device
+        first = number * self._batch
+        samples = self._generator.make(self._seed, torch.arange(first, first + self._batch, device=device))
+        return batch_of(samples)
+
+
+def batch_of(samples: Samples) -> TrainingBatch:
+    """What a network that sees the crop alone is to say about samples.
+
+    All directions are turned so that the ray through the middle of the crop becomes the axis: the crop does not tell
+    where in a larger picture it lies (`fit.placement.turn_to_ray` turns the answer back).
+    """
+    turn = _turn_from_ray(samples)
+    seen = samples.present & (samples.visible.sum(dim=-1) >= _LEAST_VISIBLE)
+    seen_float = seen.to(torch.float32)
+    return TrainingBatch(
+        picture=samples.picture.to(torch.float32) / 255,
+        targets=LossTargets(
+            points_mm=MILLIMETRES * samples.joints_m @ turn,
+            points_valid=seen_float[..., None].expand(samples.visible.shape).contiguous(),
+            hand_present=seen_float,
+            betas=samples.betas,
+            fit_valid=seen_float,
+        ),
+        vertices_mm=MILLIMETRES * samples.vertices_m @ turn,
+        vertices_valid=seen_float,
+        joints_px=samples.joints_px,
+        skipped=torch.tensor(0),
+    )
+
+
+def _turn_from_ray(samples: Samples) -> Tensor:
+    """(B, 1, 3, 3) that rows of points are multiplied by from the right: ``turn_to_ray``, whose transpose undoes it."""
+    middle = (samples.picture.shape[-1] - 1) / 2
+    x, y = ((middle - samples.principal_px) / samples.focal_px[:, None]).unbind(-1)
+    length = (x * x + y * y + 1).sqrt()
+    x, y, z = x / length, y / length, 1 / length
+    share = 1 / (1 + z)
+    rows = [
+        torch.stack([1 - share * x * x, -share * x * y, x], dim=-1),
+        torch.stack([-share * x * y, 1 - share * y * y, y], dim=-1),
+        torch.stack([-x, -y, z], dim=-1),
+    ]
+    return torch.stack(rows, dim=-2).unsqueeze(1)

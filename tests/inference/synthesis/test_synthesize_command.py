@@ -1,0 +1,59 @@
+"""`synthesize` on the command line: a set on disk, a sheet, and sentences for mistakes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+from inference.__main__ import main
+
+SMALL = ["--size", "64", "--batch", "4"]
+
+
+def test_a_set_holds_pictures_and_their_truth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "set"
+    words = ["synthesize", "--out", str(folder), "--count", "6", "--first", "3", "--seed", "2", "--records", *SMALL]
+    assert main(words) == 0
+    names = [f"{index:07d}.png" for index in range(3, 9)]
+    assert sorted(path.name for path in (folder / "pictures").iterdir()) == names
+    assert cv2.imread(str(folder / "pictures" / names[0])).shape == (64, 64, 3)
+    with np.load(folder / "truth.npz", allow_pickle=False) as truth:
+        assert truth["index"].tolist() == list(range(3, 9))
+        assert truth["joints_px"].shape == (6, 2, 21, 2)
+        assert truth["mask"].dtype == np.uint8
+        assert "picture" not in truth.files
+        assert int(truth["seed"]) == 2
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert records[-1]["record"] == "progress" and records[-1]["done"] == records[-1]["total"] == 6
+
+
+def test_a_sheet_shows_samples_side_by_side(tmp_path: Path) -> None:
+    path = tmp_path / "new folder" / "sheet.png"
+    assert main(["synthesize", "--sheet", str(path), "--count", "12", "--truth", *SMALL]) == 0
+    assert cv2.imread(str(path)).shape == (2 * 64, 10 * 64, 3)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([], "Nothing is to be written"),
+        (["--out", "x", "--count", "0"], "0 is too few"),
+        (["--out", "x", "--seed", "-1"], "no whole number"),
+        (["--out", "x", "--framing", "round"], "invalid choice"),
+    ],
+)
+def test_mistakes_are_said_in_a_sentence(words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["synthesize", *words]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_a_place_that_cannot_be_written_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert main(["synthesize", "--sheet", str(tmp_path / "file" / "sheet.png"), "--count", "1", *SMALL]) == 5
+    assert "cannot be written" in capsys.readouterr().err
