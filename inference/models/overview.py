@@ -15,6 +15,7 @@ from .tensor_file import DATA_SHA256, open_tensor_file
 SHIPPED_LICENCES: Final = {
     OPEN_HAND_FILE: "CC0-1.0",
     "open_hand_poses.npz": "CC0-1.0",
+    "two_hand_poses.npz": "CC0-1.0",
     PALM_NET_FILE: "Apache-2.0",
     LANDMARK_NET_FILE: "Apache-2.0",
 }
