@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..datasets.dataset import GroundTruth, HandDataset
 from ..datasets.validity import usable_points
 from ..hands.joints import POINT_COUNT
-from .alignment import align_by_palm, align_by_procrustes
+from .alignment import align_by_palm, align_by_procrustes, palm_length
 from .prediction import PredictedHands
 from .protocol import Protocol
 
@@ -78,7 +78,8 @@ class ErrorTable:
     def add(self, samples: NDArray[np.int64], predicted: PredictedHands) -> None:
         """Measure predictions of samples."""
         truth = self._dataset.truth(samples)
-        found = np.isfinite(predicted.points_mm).all(axis=(2, 3))
+        # A hand whose palm has no length (all zeros, say) is a placeholder: nothing can be aligned by it.
+        found = np.isfinite(predicted.points_mm).all(axis=(2, 3)) & (palm_length(predicted.points_mm) > 0)
         measured = truth.fit_valid & found
         self.seen[samples] = True
         self.missed += int((truth.fit_valid & ~found).sum())
@@ -105,7 +106,7 @@ class ErrorTable:
             error = np.linalg.norm(moved - true, axis=-1).mean(axis=-1)
             self.vertex[samples, hand] = np.where(measured[:, hand], error, np.nan)
             if self._protocol.is_extended:
-                rows = np.flatnonzero(measured[:, hand])
+                rows = np.flatnonzero(measured[:, hand] & np.isfinite(given).all(axis=(1, 2)))
                 closest = align_by_procrustes(given[rows], true[rows], np.ones(given[rows].shape[:2]))
                 error = np.linalg.norm(closest - true[rows], axis=-1).mean(axis=-1)
                 self.procrustes_vertex[samples[rows], hand] = error

@@ -218,7 +218,8 @@ def _checked(configuration: TrainingConfiguration) -> TrainingConfiguration:
         or configuration.picture_px % 32 != 0,
         "the paper's pictures have 256 pixels": configuration.network == "paper" and configuration.picture_px != 256,
         "batch and accumulate must be at least 1": min(configuration.batch, configuration.accumulate) < 1,
-        "steps or epochs must be above 0": configuration.steps <= 0 and configuration.epochs <= 0,
+        "steps or epochs must be above 0": max(configuration.steps, configuration.epochs) <= 0
+        or min(configuration.steps, configuration.epochs) < 0,
         "ema must be from 0 to below 1": not 0 <= configuration.ema < 1,
         "learning_rate must be above 0": not 0 < configuration.learning_rate < math.inf,
         "warmup_steps, weight_decay, gradient_clip and seed must not be negative": min(

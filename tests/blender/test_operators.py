@@ -269,7 +269,7 @@ def test_the_named_take_is_the_one_that_is_meant(tmp_path: Path) -> None:
 
 def test_damaged_and_missing_takes(tmp_path: Path) -> None:
     (tmp_path / "bad.hands.npz").write_bytes(b"nonsense")
-    with pytest.raises(RuntimeError, match="damaged"):
+    with pytest.raises(RuntimeError, match="is not a take"):
         bpy.ops.twohand.import_take(filepath=str(tmp_path / "bad.hands.npz"))
     with pytest.raises(RuntimeError, match="no take"):
         bpy.ops.twohand.import_take(filepath=str(tmp_path / "none.hands.npz"))

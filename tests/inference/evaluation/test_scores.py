@@ -111,13 +111,25 @@ def test_the_corrected_protocol_leaves_the_roots_out(dataset: InterHandDataset, 
     assert JOINT_LABELS[4] == "right middle1"
 
 
-def test_hands_that_were_not_found_are_counted_and_in_no_mean(dataset: InterHandDataset, tmp_path: Path) -> None:
+@pytest.mark.parametrize("placeholder", [np.nan, 0.0])
+def test_hands_that_were_not_found_are_counted_and_in_no_mean(
+    dataset: InterHandDataset, tmp_path: Path, placeholder: float
+) -> None:
     arrays = perfect_arrays(dataset)
-    arrays["joints"][0, :21] = np.nan
+    arrays["joints"][0, :21] = placeholder
     scores = scored(dataset, tmp_path, arrays).scores
     assert scores.missed_hands == 1
     assert "1 annotated hands were not predicted" in " ".join(scores.notes)
     assert scores.groups["all"].mpjpe_mm == pytest.approx(0, abs=1e-3)
+    assert scores.groups["all"].pa_mpjpe_mm == pytest.approx(0, abs=1e-3)
+
+
+def test_vertices_that_are_not_numbers_leave_the_joints_their_means(dataset: InterHandDataset, tmp_path: Path) -> None:
+    arrays = perfect_arrays(dataset)
+    arrays["vertices"][0] = np.nan
+    scores = scored(dataset, tmp_path, arrays).scores
+    assert scores.groups["all"].mpjpe_mm == pytest.approx(0, abs=1e-3)
+    assert scores.groups["all"].pa_mpvpe_mm == pytest.approx(0, abs=1e-3)
 
 
 def test_another_mesh_has_no_vertex_error(dataset: InterHandDataset, tmp_path: Path) -> None:

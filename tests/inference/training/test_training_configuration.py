@@ -42,7 +42,7 @@ def test_the_paper_s_configuration_is_the_paper_s() -> None:
     assert paper.network_configuration() == PAPER
 
 
-@pytest.mark.parametrize("name", ["paper", "paper-heatmaps", "compact"])
+@pytest.mark.parametrize("name", ["paper", "paper-heatmaps", "compact", "open"])
 def test_configurations_survive_json(name: str) -> None:
     assert name in named_configurations()
     configuration = load_configuration(name)
@@ -84,6 +84,7 @@ def test_a_file_of_one_s_own(tmp_path: Path) -> None:
         (["batch=2.5"], "'batch'"),
         (["batch=true"], "'batch'"),
         (["batch=0"], "batch"),
+        (["steps=-5"], "steps or epochs"),
         (["precision=fp8"], "'precision'.*fp32, bf16"),
         (["rate_epochs=[1.5]"], "'rate_epochs'"),
         (["losses=3"], "'losses'"),
