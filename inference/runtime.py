@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,6 +28,15 @@ PACKAGES: Final = (
     Package("tqdm", "tqdm", "the progress bar on a terminal", required=False),
     Package("torch", "torch", "the paper's network (the engine `landmarks` does without)", required=False),
 )
+
+
+_MOST_THREADS: Final = 4
+"""The nets are small: more threads wait for each other."""
+
+
+def cpu_threads(wanted: int) -> int:
+    """How many threads a net may use: as many as wanted; 0 takes what the machine has, at most four."""
+    return wanted or min(os.cpu_count() or 1, _MOST_THREADS)
 
 
 def require(*modules: str) -> None:

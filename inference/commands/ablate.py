@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..contract import ErrorCode, HandsError
-from .dataset_options import add_dataset_options, open_dataset, whole_number
+from .dataset_options import add_dataset_options, open_dataset
 from .interrupt import cancel_on_signals
+from .number import whole_number
 from .output import PersonOutput
 from .train import add_start_options
 

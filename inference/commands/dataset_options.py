@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ..contract import TAKE_SUFFIX
 from .models_option import add_models_option, model_folder
+from .number import whole_number
 from .output import Output
 
 if TYPE_CHECKING:
@@ -72,14 +73,6 @@ def open_dataset(
         index_base=arguments.index,
         cancelled=cancelled,
     )
-
-
-def whole_number(text: str) -> int:
-    """An argument above 0."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
-    return value
 
 
 def numbers(text: str) -> tuple[int, ...]:

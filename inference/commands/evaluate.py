@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..contract import ErrorCode, HandsError, output_error
-from .dataset_options import add_dataset_options, open_dataset, whole_number
+from .dataset_options import add_dataset_options, open_dataset
 from .interrupt import cancel_on_signals
 from .models_option import model_folder
+from .number import whole_number
 from .output import PersonOutput
 
 if TYPE_CHECKING:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +24,6 @@ Array = NDArray[np.float64]
 
 _FULL_PEAK_OF_VOLUMES, _FULL_PEAK_OF_MAPS = 255.0, 1.0
 """What the heat maps are trained towards where a joint is: the paper's volumes, and maps without depth bins."""
-_MOST_THREADS: Final = 4
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ class NetworkReader:
         *,
         threads: int = 0,
     ) -> None:
-        from ..runtime import require
+        from ..runtime import cpu_threads, require
 
         require("torch")
         import torch
@@ -92,7 +90,7 @@ class NetworkReader:
         from ..networks.intershape import InterShape
         from ..networks.prepare import prepare_for_inference
 
-        torch.set_num_threads(threads or min(os.cpu_count() or 1, _MOST_THREADS))
+        torch.set_num_threads(cpu_threads(threads))
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         # Else convolutions on a GPU keep ten bits of every factor, and numbers differ from those on a CPU.
         torch.backends.cudnn.allow_tf32 = False

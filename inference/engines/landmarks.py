@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -22,10 +21,9 @@ from ..fit.hand_fitter import FittedHand, HandFitter
 from ..hands.joints import Side
 from ..hands.model import HandModel
 from ..hands.open_hand import load_hand_models
+from ..runtime import cpu_threads
 from .engine import NO_BOXES, EngineOptions, FrameBoxes, HandInFrame
 
-_MOST_THREADS: Final = 4
-"""The nets are small: more threads wait for each other."""
 _HOPELESS_SHARE: Final = 0.25
 """Reprojection error, as a share of the hand's box, at which nothing of the confidence is left."""
 
@@ -45,7 +43,7 @@ class LandmarksEngine:
     name = "landmarks"
 
     def __init__(self, options: EngineOptions) -> None:
-        threads = options.threads or min(os.cpu_count() or 1, _MOST_THREADS)
+        threads = cpu_threads(options.threads)
         self.models: Mapping[Side, HandModel] = load_hand_models(options.weights_dir)
         sums = expected_sha256(options.weights_dir)
         self.settings: Mapping[str, Any] = {name: sums.get(name, "") for name in (PALM_NET_FILE, LANDMARK_NET_FILE)}

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from ..detect.finder import HandFinder
 from ..detect.nets import LANDMARK_NET_FILE, PALM_NET_FILE, expected_sha256
 from ..hands.joints import Side
 from ..hands.model import HandModel
 from ..models.folder import PAPER_NAME, ModelFolder, default_models_dir
-from ..runtime import require
+from ..runtime import cpu_threads, require
 from .crop_answer import NetworkReader
 from .intershape import InterShapeEngine
 
 if TYPE_CHECKING:
     from .engine import EngineOptions
-
-_MOST_THREADS: Final = 4
 
 
 def load_intershape(options: EngineOptions) -> InterShapeEngine:
@@ -31,7 +28,7 @@ def load_intershape(options: EngineOptions) -> InterShapeEngine:
     """
     folder = ModelFolder(options.models_dir or default_models_dir())
     reader = load_paper_network(folder, options.threads)
-    detector = HandFinder(options.weights_dir, options.threads or min(os.cpu_count() or 1, _MOST_THREADS))
+    detector = HandFinder(options.weights_dir, cpu_threads(options.threads))
     sums = expected_sha256(options.weights_dir)
     settings: Mapping[str, Any] = {
         "network": reader.configuration.name,
