@@ -86,7 +86,12 @@ def turn_to_ray(camera: Camera, pixel: ArrayLike) -> Array:
     the same hands, turned against the ray, look in the middle; so what it says of them has to be turned along the ray
     (measured in docs/intershape.md).
     """
-    rays = (np.asarray(pixel, dtype=np.float64) - np.array(camera.principal_px)) / camera.focal_px
+    return turn_to_direction((np.asarray(pixel, dtype=np.float64) - np.array(camera.principal_px)) / camera.focal_px)
+
+
+def turn_to_direction(slopes: ArrayLike) -> Array:
+    """(..., 3, 3) the smallest rotation that turns the axis (0, 0, 1) to the direction (x, y, 1) of slopes (..., 2)."""
+    rays = np.asarray(slopes, dtype=np.float64)
     x, y = rays[..., 0], rays[..., 1]
     length = np.sqrt(x * x + y * y + 1.0)
     x, y, z = x / length, y / length, 1.0 / length

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from ..fit.placement import turn_to_direction
 from ..synthesis.sample import Generator, Samples, Settings
 from .batch import TrainingBatch
 from .paper_losses import LossTargets
@@ -111,13 +112,5 @@ def batch_of(samples: Samples) -> TrainingBatch:
 def _turn_from_ray(samples: Samples) -> Tensor:
     """(B, 1, 3, 3) that rows of points are multiplied by from the right: ``turn_to_ray``, whose transpose undoes it."""
     middle = (samples.picture.shape[-1] - 1) / 2
-    x, y = ((middle - samples.principal_px) / samples.focal_px[:, None]).unbind(-1)
-    length = (x * x + y * y + 1).sqrt()
-    x, y, z = x / length, y / length, 1 / length
-    share = 1 / (1 + z)
-    rows = [
-        torch.stack([1 - share * x * x, -share * x * y, x], dim=-1),
-        torch.stack([-share * x * y, 1 - share * y * y, y], dim=-1),
-        torch.stack([-x, -y, z], dim=-1),
-    ]
-    return torch.stack(rows, dim=-2).unsqueeze(1)
+    slopes = (middle - samples.principal_px) / samples.focal_px[:, None]
+    return torch.from_numpy(turn_to_direction(slopes.cpu().numpy())).to(slopes).unsqueeze(1)
