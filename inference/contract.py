@@ -9,8 +9,8 @@ import errno
 import json
 import os
 import secrets
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from io import BytesIO
@@ -267,13 +267,25 @@ def write_take(take: Take, path: Path) -> None:
     arrays = {name: getattr(take, name).astype(dtype, copy=False) for name, dtype in _ARRAY_DTYPES.items()}
     content = BytesIO()  # packed in memory: a zip file that meets a full disk half-way complains again at its own end
     np.savez_compressed(content, header=np.array(json.dumps(header)), **arrays)
-    # A short name of its own: the take's name may already be as long as the file system allows.
-    temporary = path.parent / f".hands-{secrets.token_hex(6)}.tmp"
+    with replacing(path) as temporary, temporary.open("xb") as file:
+        file.write(content.getbuffer())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def replacing(path: Path, prefix: str = ".hands-", suffix: str = ".tmp") -> Iterator[Path]:
+    """The name of a temporary file that takes the place of `path` when all went well: never is it half written.
+
+    Raises
+    ------
+    HandsError
+        OUTPUT_NOT_WRITABLE or DISK_FULL for an OSError in the block or in the replacing; nothing remains then
+    """
+    # A short name of its own: the file's name may already be as long as the file system allows.
+    temporary = path.parent / f"{prefix}{secrets.token_hex(6)}{suffix}"
     try:
-        with temporary.open("xb") as file:
-            file.write(content.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
+        yield temporary
         temporary.replace(path)
     except OSError as error:
         raise output_error(path, error) from error

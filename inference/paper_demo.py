@@ -6,9 +6,7 @@ Numbers are the network's own: no placement in a camera, no choice of a crop, no
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
-from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .contract import ErrorCode, HandsError, output_error
+from .contract import ErrorCode, HandsError, replacing
 from .crops import SquareCrop, whole_picture
 from .hands.joints import MIDDLE_MCP, POINT_COUNT, SIDES, Side
 from .hands.model import HandModel
@@ -150,7 +148,8 @@ def demonstrate(network: NetworkReader, rgb: NDArray[np.uint8], folder: Path, na
         f"{name}_interacting.obj": obj_text(vertices, network.models).encode(),
     }
     for file_name, content in files.items():
-        _write(folder / file_name, content)
+        with replacing(folder / file_name) as temporary:
+            temporary.write_bytes(content)
     return [folder / file_name for file_name in files]
 
 
@@ -177,19 +176,6 @@ def _scale_and_shift(points: Array, seen: Array, weight: Array) -> tuple[float, 
     if scale <= 0:
         scale = float(np.sqrt(weight @ np.sum((seen - seen_middle) ** 2, axis=1) / max(spread, 1e-12)))
     return (scale, seen_middle - scale * middle) if scale > 0 else None
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old one or the whole new one."""
-    temporary = path.parent / f".hands-{secrets.token_hex(6)}.tmp"
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError as error:
-        raise output_error(path, error) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _numpy(tensor: Any) -> NDArray[np.float32]:

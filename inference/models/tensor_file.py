@@ -10,7 +10,6 @@ import hashlib
 import json
 import math
 import os
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -21,7 +20,7 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import output_error
+from ..contract import replacing
 
 DATA_SHA256: Final = "data_sha256"
 """Metadata key of the hash over the numbers, filled in when a file is written."""
@@ -157,8 +156,7 @@ def write_tensor_file(
     """
     # Wide types first, as the safetensors package does: every tensor is then aligned to its type.
     names = sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
-    temporary = path.parent / f"{_TEMPORARY[0]}{secrets.token_hex(6)}{_TEMPORARY[1]}"
-    try:
+    with replacing(path, *_TEMPORARY) as temporary:
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(path.parent)
         with temporary.open("xb") as file:
@@ -171,12 +169,6 @@ def write_tensor_file(
             file.write(_header(tensors, names, {**metadata, DATA_SHA256: digest.hexdigest()}))
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise output_error(path, error) from error
-    finally:
-        with suppress(OSError):  # after a success there is none; after a failure the first error is the one to tell
-            temporary.unlink(missing_ok=True)
 
 
 def remove_leftovers(folder: Path) -> None:

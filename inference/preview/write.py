@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,9 +17,9 @@ from ..contract import (
     ErrorCode,
     HandsError,
     Take,
-    output_error,
     progress_record,
     read_take,
+    replacing,
     warning_record,
 )
 from ..hands.joints import Side
@@ -214,7 +213,7 @@ def _write_picture(path: Path, rgb: NDArray[np.uint8]) -> None:
     done, encoded = cv2.imencode(path.suffix.lower(), cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
     if not done:
         raise HandsError(ErrorCode.INTERNAL, f"'{path.name}' cannot be encoded.", "Choose another file type.")
-    with _replacing(path) as temporary:
+    with replacing(path, suffix=path.suffix.lower()) as temporary:
         temporary.write_bytes(encoded.tobytes())
 
 
@@ -229,7 +228,8 @@ def _write_movie(
 ) -> None:
     import cv2
 
-    with _replacing(path) as temporary:
+    with replacing(path, suffix=path.suffix.lower()) as temporary:
+        temporary.touch(exist_ok=False)  # the encoder would only be silent about a place that is not writable
         writer: cv2.VideoWriter | None = None
         size = (0, 0)
         try:
@@ -250,21 +250,6 @@ def _write_movie(
         # The writer never says that the disk was full; a movie that was cut off cannot be opened.
         if not cv2.VideoCapture(str(temporary), cv2.CAP_FFMPEG).isOpened():
             raise OSError(28, "No space left on device")
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A temporary file that takes the place of `path` when all went well; OSError becomes a typed error."""
-    temporary = path.parent / f".hands-{secrets.token_hex(6)}{path.suffix.lower()}"
-    try:
-        temporary.touch(exist_ok=False)
-        yield temporary
-        temporary.replace(path)
-    except OSError as error:
-        raise output_error(path, error) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _movie_size(rgb: NDArray[np.uint8]) -> tuple[int, int]:
