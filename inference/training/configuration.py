@@ -1,14 +1,15 @@
-"""A training run's settings: a TOML file, checked, with two named ones shipped beside this file."""
+"""A training run's settings: a TOML file, checked, with the named ones shipped beside this file."""
 
 from __future__ import annotations
 
 import json
 import math
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, Literal, get_args, get_type_hints
+from typing import Any, Final, Literal, NamedTuple, get_args, get_type_hints
 
 from ..contract import ErrorCode, HandsError
 from ..networks.configuration import COMPACT, PAPER, NetworkConfiguration
@@ -150,9 +151,7 @@ def load_configuration(name_or_file: str, changes: Sequence[str] = ()) -> Traini
     HandsError
         USAGE, naming the key
     """
-    path = NAMED_DIR / (name_or_file + _SUFFIX)
-    if not path.is_file():
-        path = Path(name_or_file)
+    path = Path(name_or_file) if name_or_file not in named_configurations() else NAMED_DIR / (name_or_file + _SUFFIX)
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -161,7 +160,7 @@ def load_configuration(name_or_file: str, changes: Sequence[str] = ()) -> Traini
             f"There is no training configuration '{name_or_file}'.",
             f"Give a TOML file or one of: {', '.join(named_configurations())}.",
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # TOML's or UTF-8's, or a number of thousands of digits
         raise HandsError(ErrorCode.USAGE, f"'{path.name}' is not a TOML file ({error}).", "Correct it.") from error
     for change in changes:
         _apply(content, change)
@@ -174,7 +173,7 @@ def _apply(content: dict[str, Any], change: str) -> None:
         raise HandsError(ErrorCode.USAGE, f"'{change}' is not KEY=VALUE.", "For example: --set batch=8")
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+    except ValueError:
         parsed = value.strip()  # a bare word is a string
     *tables, name = key.strip().split(".")
     for table in tables:
@@ -200,40 +199,112 @@ def _build(kind: type[Any], values: Mapping[str, Any], where: str) -> Any:
 def _converted(value: Any, kind: Any, where: str) -> Any:
     if is_dataclass(kind) and isinstance(kind, type) and isinstance(value, dict):
         return _build(kind, value, where)
-    if kind == tuple[int, ...] and isinstance(value, list) and all(isinstance(item, int) for item in value):
+    if kind == tuple[int, ...] and isinstance(value, list) and all(type(item) is int for item in value):
         return tuple(value)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+    if kind is float and type(value) is int:
+        return float(value) if abs(value) < _LARGEST else (math.inf if value > 0 else -math.inf)
     choices = get_args(kind)
     if (choices and value in choices) or (isinstance(kind, type) and type(value) is kind):
         return value
-    wanted = f"one of {', '.join(map(str, choices))}" if choices and kind != tuple[int, ...] else str(kind)
+    wanted = _KINDS.get(kind) or ("a table" if is_dataclass(kind) else f"one of {', '.join(map(str, choices))}")
     raise HandsError(ErrorCode.USAGE, f"{where} is {value!r}, but should be {wanted}.", "See docs/training.md.")
 
 
+_KINDS: Final[Mapping[Any, str]] = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    tuple[int, ...]: "a list of whole numbers",
+}
+_LARGEST: Final = 2**63 - 1
+
+
+class _Range(NamedTuple):
+    """What a number may be: from `least` to `most`, without the ends where they are left out."""
+
+    least: float = 0
+    most: float = _LARGEST
+    without_least: bool = False
+    without_most: bool = False
+
+    def holds(self, value: float) -> bool:
+        """Whether it is one of these; no infinity is, and what is not a number is not."""
+        if not self.least <= value <= self.most:
+            return False
+        return not (self.without_least and value == self.least) and not (self.without_most and value == self.most)
+
+    def words(self) -> str:
+        """To be put after "must be"."""
+        start = f"above {self.least}" if self.without_least else f"{self.least} or more"
+        if self.most == _LARGEST:
+            return start
+        if self.without_least:
+            return f"{start} and at most {self.most}"
+        return f"from {self.least} to {'below ' if self.without_most else ''}{self.most}"
+
+
+_NOT_NEGATIVE: Final = _Range()
+_CHANCE: Final = _Range(0, 1)
+_BELOW_ONE: Final = _Range(0, 1, without_most=True)
+_RANGES: Final[Mapping[str, _Range]] = {
+    "cascade_stages": _Range(0, 3),
+    "picture_px": _Range(64, 1024),
+    "batch": _Range(1, 100_000),
+    "accumulate": _Range(1, 100_000),
+    "learning_rate": _Range(without_least=True),
+    "ema": _BELOW_ONE,
+    "augmentation.shift": _CHANCE,
+    "augmentation.scale": _BELOW_ONE,  # at 1 a crop may have no side
+    "augmentation.rotation_deg": _Range(0, 180),
+    "augmentation.rotation_chance": _CHANCE,
+    "augmentation.flip_chance": _CHANCE,
+    "augmentation.colour": _BELOW_ONE,  # at 1 a channel may be black
+    "augmentation.background": _CHANCE,
+    "augmentation.strong": _CHANCE,
+}
+"""Of the numbers that may not be just anything from 0 up."""
+
+
 def _checked(configuration: TrainingConfiguration) -> TrainingConfiguration:
-    problems = {
-        "cascade_stages must be 0 to 3": not 0 <= configuration.cascade_stages <= 3,
-        "picture_px must be a multiple of 32 from 64 up": configuration.picture_px < 64
-        or configuration.picture_px % 32 != 0,
-        "the paper's pictures have 256 pixels": configuration.network == "paper" and configuration.picture_px != 256,
-        "batch and accumulate must be at least 1": min(configuration.batch, configuration.accumulate) < 1,
-        "steps or epochs must be above 0": max(configuration.steps, configuration.epochs) <= 0
-        or min(configuration.steps, configuration.epochs) < 0,
-        "ema must be from 0 to below 1": not 0 <= configuration.ema < 1,
-        "learning_rate must be above 0": not 0 < configuration.learning_rate < math.inf,
-        "warmup_steps, weight_decay, gradient_clip and seed must not be negative": min(
-            configuration.warmup_steps, configuration.weight_decay, configuration.gradient_clip, configuration.seed
-        )
-        < 0,
-        "extra_losses.heatmaps and extra_losses.depth are for the compact network": configuration.network == "paper"
-        and max(configuration.extra_losses.heatmaps, configuration.extra_losses.depth) > 0,
-        "the small backbone's heat maps are trained with the rest": configuration.network == "compact"
-        and configuration.train != "all",
-        "freeze_backbone_norms is for the compact network": configuration.network == "paper"
-        and configuration.freeze_backbone_norms,
-    }
-    for problem, found in problems.items():
+    for key, value in _numbers(asdict(configuration)):
+        allowed = _RANGES.get(key, _NOT_NEGATIVE)
+        if not allowed.holds(value):
+            raise _refused(f"{key} is {value}, but must be {allowed.words()}")
+    for problem, found in _problems(configuration).items():
         if found:
-            raise HandsError(ErrorCode.USAGE, f"Training configuration: {problem}.", "See docs/training.md.")
+            raise _refused(problem)
     return configuration
+
+
+def _refused(problem: str) -> HandsError:
+    return HandsError(ErrorCode.USAGE, f"Training configuration: {problem}.", "See docs/training.md.")
+
+
+def _numbers(settings: Mapping[str, Any], table: str = "") -> Iterator[tuple[str, float]]:
+    """Every number with its key, ``table.key`` in tables."""
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _numbers(value, f"{table}{key}.")
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            yield f"{table}{key}", value
+
+
+def _problems(configuration: TrainingConfiguration) -> Mapping[str, bool]:
+    """What may be wrong with settings that are right by themselves, and whether it is."""
+    is_paper, extra = configuration.network == "paper", configuration.extra_losses
+    heatmaps_alone = configuration.train == "heatmaps"
+    rate_epochs = (0, *configuration.rate_epochs)
+    return {
+        "picture_px must be a multiple of 32": configuration.picture_px % 32 != 0,
+        "the paper's pictures have 256 pixels": is_paper and configuration.picture_px != 256,
+        "steps or epochs must be above 0": configuration.steps == configuration.epochs == 0,
+        "rate_epochs must be above 0 and ascend": any(later <= earlier for earlier, later in pairwise(rate_epochs)),
+        "extra_losses.heatmaps, extra_losses.depth and extra_losses.presence are for the compact network": is_paper
+        and max(extra.heatmaps, extra.depth, extra.presence) > 0,
+        "extra_losses are not for heat maps alone": heatmaps_alone and any(asdict(extra).values()),
+        "all weights of losses and extra_losses are 0: nothing would be learned": not heatmaps_alone
+        and not any((*asdict(configuration.losses).values(), *asdict(extra).values())),
+        "the small backbone's heat maps are trained with the rest": not is_paper and configuration.train != "all",
+        "freeze_backbone_norms is for the compact network": is_paper and configuration.freeze_backbone_norms,
+    }

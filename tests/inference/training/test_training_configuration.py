@@ -84,9 +84,13 @@ def test_a_file_of_one_s_own(tmp_path: Path) -> None:
         (["batch=2.5"], "'batch'"),
         (["batch=true"], "'batch'"),
         (["batch=0"], "batch"),
-        (["steps=-5"], "steps or epochs"),
+        (["steps=-5"], "steps is -5, but must be 0 or more"),
         (["precision=fp8"], "'precision'.*fp32, bf16"),
-        (["rate_epochs=[1.5]"], "'rate_epochs'"),
+        (["rate_epochs=[1.5]"], "'rate_epochs'.*should be a list of whole numbers"),
+        (["rate_epochs=[true]"], "'rate_epochs'"),
+        (["rate_epochs=[0]"], "rate_epochs must be above 0 and ascend"),
+        (["rate_epochs=[5, 3]"], "rate_epochs must be above 0 and ascend"),
+        (["rate_epochs=[3, 3]"], "rate_epochs must be above 0 and ascend"),
         (["losses=3"], "'losses'"),
         (["batch.more=3"], "'batch' is not a table"),
         (["batch"], "KEY=VALUE"),
@@ -94,8 +98,37 @@ def test_a_file_of_one_s_own(tmp_path: Path) -> None:
         (["steps=0", "epochs=0"], "steps or epochs"),
         (["ema=1.0"], "ema"),
         (["learning_rate=0"], "learning_rate"),
-        (["learning_rate=nan"], "learning_rate"),
+        (["learning_rate=nan"], "learning_rate is nan, but must be above 0"),
+        (["learning_rate='fast'"], "should be a number"),
+        (["use_attention=1"], "should be true or false"),
+        (["losses=[1]"], "should be a table"),
         (["warmup_steps=-1"], "warmup_steps"),
+        (["weight_decay=inf"], "weight_decay is inf, but must be 0 or more"),
+        (["gradient_clip=nan"], "gradient_clip"),
+        (["seed=-1"], "seed"),
+        (["seed=99999999999999999999"], "seed"),
+        (["picture_px=100"], "multiple of 32"),
+        (["picture_px=4096"], "picture_px is 4096, but must be from 64 to 1024"),
+        (["batch=2000000000"], "batch"),
+        (["losses.joints=nan"], r"losses\.joints is nan, but must be 0 or more"),
+        (["losses.shape=-0.1"], r"losses\.shape"),
+        (["losses.bones=inf"], r"losses\.bones"),
+        ([f"losses.bones=1{400 * '0'}"], r"losses\.bones is inf"),
+        (["extra_losses.vertices=-1"], r"extra_losses\.vertices"),
+        (
+            ["losses={joints=0,offsets=0,bones=0,shape=0,consistency=0,regulariser=0,pose_in_regulariser=0}"] * 2
+            + ["extra_losses={}"],
+            "nothing would be learned",
+        ),
+        (["augmentation.scale=1"], r"augmentation\.scale is 1\.0, but must be from 0 to below 1"),
+        (["augmentation.scale=-0.1"], r"augmentation\.scale"),
+        (["augmentation.colour=1.0"], r"augmentation\.colour"),
+        (["augmentation.shift=3"], r"augmentation\.shift is 3\.0, but must be from 0 to 1"),
+        (["augmentation.rotation_deg=nan"], r"augmentation\.rotation_deg"),
+        (["augmentation.rotation_chance=1.5"], r"augmentation\.rotation_chance"),
+        (["augmentation.flip_chance=-0.5"], r"augmentation\.flip_chance"),
+        (["augmentation.background=2"], r"augmentation\.background"),
+        (["augmentation.strong=nan"], r"augmentation\.strong"),
         (["train=mesh"], "heat maps"),
         (["network=paper", "extra_losses={}"], "freeze_backbone_norms"),
         (["network=paper", "freeze_backbone_norms=false"], "extra_losses"),
@@ -107,10 +140,21 @@ def test_mistakes_are_named(changes: list[str], word: str) -> None:
     assert error.value.code is ErrorCode.USAGE
 
 
+def test_extra_losses_that_the_paper_s_network_would_not_learn_from_are_refused() -> None:
+    assert load_configuration("paper", ["train=all", "extra_losses.vertices=1"]).extra_losses.vertices == 1
+    for changes in (["extra_losses.presence=1"], ["train=all", "extra_losses.presence=1"]):
+        with pytest.raises(HandsError, match="for the compact network"):
+            load_configuration("paper", changes)
+    with pytest.raises(HandsError, match="not for heat maps alone"):
+        load_configuration("paper-heatmaps", ["extra_losses.vertices=1"])
+
+
 def test_files_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(HandsError, match="no training configuration 'x'") as error:
         load_configuration("x")
     assert "compact, open, paper, paper-heatmaps" in error.value.hint
+    with pytest.raises(HandsError, match="no training configuration"):
+        load_configuration(300 * "x")  # no file name can be that long
     path = tmp_path / "bad.toml"
     path.write_text("batch = = 3")
     with pytest.raises(HandsError, match=r"'bad\.toml' is not a TOML file"):
