@@ -6,10 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..contract import ErrorCode, HandsError
 from .dataset_options import add_dataset_options, open_dataset
 from .interrupt import cancel_on_signals
-from .number import whole_number
+from .number import count, positive_number, whole_number
 from .output import PersonOutput
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> argparse.Argument
     add_start_options(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run's folder")
     parser.add_argument(
-        "--minutes", type=float, default=0.0, metavar="M", help="stop after this time with a checkpoint"
+        "--minutes", type=positive_number, default=0.0, metavar="M", help="stop after this time with a checkpoint"
     )
     parser.add_argument(
         "--stop-after", type=whole_number, default=0, metavar="STEPS", help="stop when so many are done"
@@ -57,7 +56,7 @@ def add_start_options(parser: argparse.ArgumentParser) -> None:
         help="first weights; FILE is an earlier run's network.safetensors, of which all that fits is taken",
     )
     parser.add_argument("--imagenet", type=Path, metavar="FILE", help="ImageNet weights of the backbone")
-    parser.add_argument("--workers", type=int, default=0, metavar="N", help="processes that read pictures ahead")
+    parser.add_argument("--workers", type=count, default=0, metavar="N", help="processes that read pictures ahead")
     parser.add_argument("--threads", type=whole_number, default=0, metavar="N", help="CPU threads of the network")
 
 
@@ -74,8 +73,6 @@ def run(arguments: argparse.Namespace) -> int:
     from ..training.start import make_synthetic_trainer, make_trainer
     from ..training.trainer import Limits
 
-    if arguments.minutes < 0 or arguments.workers < 0:
-        raise HandsError(ErrorCode.USAGE, "--minutes and --workers cannot be negative.", "Leave them out.")
     configuration = load_configuration(arguments.config, arguments.set)
     if arguments.threads:
         torch.set_num_threads(arguments.threads)

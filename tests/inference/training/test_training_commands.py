@@ -108,3 +108,29 @@ def test_the_ablation_is_one_table_and_goes_on(
     assert "Note: Trained and tested on the same pictures" in capsys.readouterr().out
     assert main([*words[:-3], "2", *words[-2:]]) == ErrorCode.USAGE.exit_code
     assert "another configuration" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--minutes", "nan"], "--minutes: 'nan' is not a number above 0"),
+        (["--minutes", "inf"], "--minutes: 'inf' is not a number above 0"),
+        (["--minutes", "-1"], "--minutes: '-1' is not a number above 0"),
+        (["--minutes", "soon"], "--minutes: 'soon' is not a number above 0"),
+        (["--stop-after", "0"], "--stop-after: '0' is not a whole number above 0"),
+        (["--stop-after", "-1"], "--stop-after: '-1' is not a whole number above 0"),
+        (["--workers", "-1"], "--workers: '-1' is not 0 or a whole number above it"),
+        (["--workers", "two"], "--workers: 'two' is not 0 or a whole number above it"),
+        (["--threads", "99999999999"], "--threads: '99999999999' is not a whole number above 0"),
+    ],
+)
+def test_numbers_that_mean_nothing_are_refused_at_once(
+    words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for start in (["train"], ["ablate", "--steps", "1"]):
+        if start[0] == "ablate" and words[0] in ("--minutes", "--stop-after"):
+            continue
+        # A configuration and data that are not there would be named after these.
+        line = [*start, "--config", "nothing", "--data", "nowhere", "--out", "nowhere", *words]
+        assert main(line) == ErrorCode.USAGE.exit_code
+        assert sentence in capsys.readouterr().err
