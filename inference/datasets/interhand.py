@@ -30,19 +30,16 @@ INTERHAND_TO_MANO: Final = np.argsort(MANO_TO_INTERHAND)
 
 @dataclass(frozen=True)
 class SampleFilter:
-    """Which annotations belong to a data set.
+    """Which annotations belong to a data set, of those whose frames have hand model fits (the authors' rule).
 
     Parameters
     ----------
     hands : pictures annotated as two interacting hands, as a single hand, or both
     subjects : numbers of the people; empty: all
-    with_fit : only frames that are in the file of hand model fits (the authors' rule); without it samples may have no
-        ground truth at all
     """
 
     hands: HandFilter = "both"
     subjects: frozenset[int] = field(default_factory=frozenset)
-    with_fit: bool = True
 
 
 class InterHandDataset:
@@ -54,7 +51,7 @@ class InterHandDataset:
     index : the split's annotation
     pictures : the split's folder of pictures
     models : the hand models that the fits refer to (MANO)
-    rows : (N,) rows of the index that are samples
+    wanted : which annotations of the index are samples
     """
 
     def __init__(
@@ -63,9 +60,10 @@ class InterHandDataset:
         index: InterHandIndex,
         pictures: Path,
         models: Mapping[Side, HandModel],
-        rows: NDArray[np.int64],
+        wanted: SampleFilter,
     ) -> None:
-        self.name, self.models = name, models
+        self.name, self.models, self._wanted = name, models, wanted
+        rows = _chosen_rows(index, wanted)
         self._index, self._columns, self._pictures, self._rows = index, index.columns, pictures, rows
         self.kinds: NDArray[np.int8] = self._columns["kind"][rows]
         self.sequences: NDArray[np.int32] = self._columns["sequence"][rows]
@@ -73,6 +71,10 @@ class InterHandDataset:
         self._poser = FitPoser(
             models, self._columns["fit_pose"], self._columns["fit_shape"], self._columns["fit_trans"]
         )
+
+    def __reduce__(self) -> tuple[type[InterHandDataset], tuple[Any, ...]]:
+        # A worker process finds the samples by itself, in the index's files: theirs is memory that all processes share.
+        return InterHandDataset, (self.name, self._index, self._pictures, self.models, self._wanted)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -102,7 +104,7 @@ class InterHandDataset:
     def truth(self, samples: NDArray[np.int64]) -> GroundTruth:
         """See `HandDataset.truth`: MANO joints and vertices of the fits, not the data set's own triangulated joints."""
         fits = self._of("fit", samples)
-        posed = self._poser.frames(np.maximum(fits, 0))
+        posed = self._poser.frames(fits)
         cameras = self._of("camera", samples)
         rotation = self._columns["camera_rotation"][cameras][:, None]
         position_mm = self._columns["camera_position_mm"][cameras][:, None, None]
@@ -126,7 +128,7 @@ class InterHandDataset:
 
     def parameters(self, samples: NDArray[np.int64]) -> ModelParameters:
         """See `HandDataset.parameters`."""
-        fits = np.maximum(self._of("fit", samples), 0)
+        fits = self._of("fit", samples)
         valid = self._fit_valid(samples)
         pose = self._columns["fit_pose"][fits].astype(np.float64)
         camera = self._columns["camera_rotation"][self._of("camera", samples)][:, None]
@@ -161,10 +163,9 @@ class InterHandDataset:
 
     def _fit_valid(self, samples: NDArray[np.int64]) -> NDArray[np.bool_]:
         """(n, 2) hands that are annotated in the picture and have a fit."""
-        fits = self._of("fit", samples)
         kinds = self.kinds[samples][:, None]
         annotated = (kinds == INTERACTING) | (kinds == np.array([0, 1]))
-        return (fits != NO_FIT)[:, None] & self._columns["fit_valid"][np.maximum(fits, 0)] & annotated
+        return self._columns["fit_valid"][self._of("fit", samples)] & annotated
 
 
 def open_interhand(
@@ -193,22 +194,21 @@ def open_interhand(
     """
     files = find_split(root, split, fps)
     index = open_index(files, index_base, report, cancelled)
-    columns = index.columns
-    kind = np.asarray(columns["kind"])
-    chosen = {
-        "interacting": kind == INTERACTING,
-        "single": kind != INTERACTING,
-        "both": np.ones(len(index), dtype=bool),
-    }[wanted.hands]
-    if wanted.subjects:
-        chosen &= np.isin(columns["subject"], list(wanted.subjects))
-    if wanted.with_fit:
-        chosen &= np.asarray(columns["fit"]) != NO_FIT
-    rows = np.flatnonzero(chosen)
-    if len(rows) == 0:
+    dataset = InterHandDataset(f"InterHand2.6M v1.0 {split}", index, files.pictures, models, wanted)
+    if len(dataset) == 0:
         raise HandsError(
             ErrorCode.INPUT_EMPTY,
             f"No sample of '{root}', split {split}, passes the filters.",
             "Choose other hands or subjects, or check that the annotations are complete.",
         )
-    return InterHandDataset(f"InterHand2.6M v1.0 {split}", index, files.pictures, models, rows)
+    return dataset
+
+
+def _chosen_rows(index: InterHandIndex, wanted: SampleFilter) -> NDArray[np.int64]:
+    columns = index.columns
+    chosen = np.asarray(columns["fit"]) != NO_FIT
+    if wanted.hands != "both":
+        chosen &= (columns["kind"] == INTERACTING) == (wanted.hands == "interacting")
+    if wanted.subjects:
+        chosen &= np.isin(columns["subject"], list(wanted.subjects))
+    return np.flatnonzero(chosen)

@@ -122,9 +122,7 @@ class FitRows:
         self._valid.extend(fit is not None for fit in fits)
 
     def arrays(self) -> tuple[NDArray[np.int64], Arrays]:
-        """Keys (see `frame_keys`) and columns; an empty row where there is none, so that every sample has one."""
-        if not self._keys:
-            self.add("0", "-1", {})
+        """Keys (see `frame_keys`) and columns."""
         columns: Arrays = {
             f"fit_{name}": np.array(values, dtype=np.float32).reshape(-1, 2, _FIT_LENGTHS[name])
             for name, values in self._values.items()

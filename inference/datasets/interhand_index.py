@@ -2,7 +2,7 @@
 
 A folder of ``.npy`` columns (one row an annotation, a row a frame for the fits, a row a camera) and one small JSON with
 the shared names. No pickles. The folder's name is the fingerprint of its sources, so that a changed annotation file
-leads to another index, and it appears whole or not at all.
+leads to another index, and it appears whole or not at all. One that is damaged all the same is made anew.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from typing import IO, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import ErrorCode, HandsError, output_error, progress_record
-from .interhand_columns import AnnotationRows, FitRows, PictureRows, frame_keys, places
+from ..contract import ErrorCode, HandsError, output_error, progress_record, warning_record
+from .dataset import KINDS
+from .interhand_columns import NO_FIT, AnnotationRows, FitRows, PictureRows, frame_keys, places
 from .interhand_layout import SplitFiles
 from .json_stream import JsonStream, JsonStreamError
 
@@ -31,6 +32,29 @@ _NAMES_FILE: Final = "names.json"
 _BUILDING: Final = ".building-"
 _ABANDONED_S: Final = 86_400.0
 _MEGABYTE: Final = 1_000_000
+_COLUMNS: Final[Mapping[str, Mapping[str, tuple[str, tuple[int, ...]]]]] = {
+    "annotations": {
+        **dict.fromkeys(("capture", "subject", "frame", "camera", "sequence", "folder", "fit"), ("i4", ())),
+        "file_name": ("S", ()),
+        "kind": ("i1", ()),
+        "kind_valid": ("b1", ()),
+        "box_px": ("f4", (4,)),
+        "joint_valid_bits": ("u1", (6,)),
+    },
+    "fits": {
+        "fit_pose": ("f4", (2, 48)),
+        "fit_shape": ("f4", (2, 10)),
+        "fit_trans": ("f4", (2, 3)),
+        "fit_valid": ("b1", (2,)),
+    },
+    "cameras": {
+        "camera_rotation": ("f8", (3, 3)),
+        "camera_position_mm": ("f8", (3,)),
+        "camera_focal_px": ("f8", (2,)),
+        "camera_principal_px": ("f8", (2,)),
+    },
+}
+"""Type and shape of a row of each column; columns of one group are equally long."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +63,7 @@ class InterHandIndex:
 
     Parameters
     ----------
+    folder : where it lies
     columns : by name. Of (N,): ``capture subject frame camera sequence folder file_name kind kind_valid fit``
         (``fit`` is the row of the fit, -1 where the frame has none); ``box_px`` (N, 4) x, y, width, height;
         ``joint_valid_bits`` (N, 6) 42 flags, right then left, InterHand2.6M order; ``fit_pose`` (F, 2, 48),
@@ -49,6 +74,7 @@ class InterHandIndex:
     folders : folders of the pictures, below the split's
     """
 
+    folder: Path
     columns: Mapping[str, NDArray[Any]]
     cameras: list[tuple[int, str]]
     sequences: list[tuple[int, str, str]]
@@ -56,6 +82,10 @@ class InterHandIndex:
 
     def __len__(self) -> int:
         return len(self.columns["kind"])
+
+    def __reduce__(self) -> tuple[Callable[[Path], InterHandIndex], tuple[Path]]:
+        # Goes to another process by its place: that maps the same files, instead of getting a copy of what they hold.
+        return read_index, (self.folder,)
 
 
 def open_index(
@@ -75,21 +105,80 @@ def open_index(
         INPUT_UNREADABLE naming the annotation file; OUTPUT_NOT_WRITABLE, DISK_FULL; CANCELLED
     """
     folder = files.index_folder(base)
-    index = folder / files.fingerprint()
-    if not (index / _NAMES_FILE).is_file():
-        columns, names = _read_annotation(files, report, cancelled or threading.Event())
+    place = folder / files.fingerprint()
+    if place.exists():
         try:
-            _write(index, columns, names)
-        except OSError as error:
-            raise output_error(index, error) from error
-        _remove_outdated(folder, index)
-    names = json.loads((index / _NAMES_FILE).read_text(encoding="utf-8"))
-    return InterHandIndex(
-        columns={path.stem: np.load(path, mmap_mode="r", allow_pickle=False) for path in index.glob("*.npy")},
-        cameras=[(capture, name) for capture, name in names["cameras"]],
-        sequences=[(capture, name, camera) for capture, name, camera in names["sequences"]],
-        folders=names["folders"],
+            return read_index(place)
+        except HandsError as error:
+            report(warning_record("index_damaged", f"{error.message} It is made anew."))
+    columns, names = _read_annotation(files, report, cancelled or threading.Event())
+    try:
+        _write(place, columns, names)
+    except OSError as error:
+        raise output_error(place, error) from error
+    _remove_outdated(folder, place)
+    return read_index(place)
+
+
+def read_index(folder: Path) -> InterHandIndex:
+    """Map an index into memory.
+
+    Raises
+    ------
+    HandsError
+        INPUT_UNREADABLE where it is damaged or not there
+    """
+    try:
+        names = json.loads((folder / _NAMES_FILE).read_text(encoding="utf-8"))
+        index = InterHandIndex(
+            folder=folder,
+            columns={
+                name: np.lib.format.open_memmap(folder / f"{name}.npy", mode="r")
+                for group in _COLUMNS.values()
+                for name in group
+            },
+            cameras=[(int(capture), str(name)) for capture, name in names["cameras"]],
+            sequences=[(int(capture), str(name), str(camera)) for capture, name, camera in names["sequences"]],
+            folders=[str(name) for name in names["folders"]],
+        )
+        contradiction = _contradiction(index)
+    except Exception as error:  # a damaged file raises nearly anything, from EOFError to tokenize.TokenError
+        contradiction = f"{type(error).__name__}: {error}"
+    else:
+        if contradiction is None:
+            return index
+    raise HandsError(
+        ErrorCode.INPUT_UNREADABLE,
+        f"The data set's index '{folder}' is damaged ({contradiction}).",
+        "Start again: the index is then made anew.",
     )
+
+
+def _contradiction(index: InterHandIndex) -> str | None:
+    """What would lead to wrong rows or to none; None where all is well."""
+    columns, counts = index.columns, dict[str, int]()
+    for group, expected in _COLUMNS.items():
+        for name, (dtype, row_shape) in expected.items():
+            column = columns[name]
+            kind = "S" if column.dtype.kind == "S" else column.dtype.str[1:]
+            if kind != dtype or column.ndim == 0 or column.shape[1:] != row_shape:
+                return f"{name} holds {column.dtype} {column.shape}"
+            if counts.setdefault(group, len(column)) != len(column):
+                return f"{name} has {len(column)} rows instead of {counts[group]}"
+    if counts["annotations"] == 0 or counts["cameras"] != len(index.cameras):
+        return "rows are missing"
+    ends = {
+        "kind": len(KINDS),
+        "camera": len(index.cameras),
+        "sequence": len(index.sequences),
+        "folder": len(index.folders),
+        "fit": counts["fits"],
+    }
+    for name, end in ends.items():
+        first = NO_FIT if name == "fit" else 0
+        if columns[name].min() < first or columns[name].max() >= end:
+            return f"{name} points to what is not there"
+    return None
 
 
 def _read_annotation(
@@ -199,13 +288,26 @@ def _write(index: Path, columns: Mapping[str, NDArray[Any]], names: Mapping[str,
         for name, column in columns.items():
             np.save(building / f"{name}.npy", column, allow_pickle=False)
         (building / _NAMES_FILE).write_text(json.dumps(names), encoding="utf-8")
-        try:
-            building.rename(index)
-        except OSError:
-            if not (index / _NAMES_FILE).is_file():  # else another process was faster, with the same result
-                raise
+        _put_in_place(building, index)
     finally:
         shutil.rmtree(building, ignore_errors=True)
+
+
+def _put_in_place(building: Path, index: Path) -> None:
+    try:
+        building.rename(index)
+    except OSError:
+        if not index.exists():
+            raise
+    else:
+        return
+    with suppress(HandsError):
+        read_index(index)
+        return  # another process was faster, with the same result
+    damaged = index.parent / f"{_BUILDING}{secrets.token_hex(6)}"
+    index.rename(damaged)
+    building.rename(index)
+    shutil.rmtree(damaged, ignore_errors=True)
 
 
 def _remove_outdated(folder: Path, current: Path) -> None:

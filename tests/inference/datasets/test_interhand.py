@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,6 @@ def test_samples_are_those_whose_frames_have_fits(root: Path, tmp_path: Path) ->
     ("wanted", "count"),
     [
         (SampleFilter(), 12),
-        (SampleFilter(with_fit=False), 16),
         (SampleFilter(hands="interacting"), 8),
         (SampleFilter(hands="single"), 4),
         (SampleFilter(subjects=frozenset({1})), 6),
@@ -226,6 +226,90 @@ def test_a_changed_source_is_indexed_again_and_the_old_index_goes(tmp_path: Path
     os.utime(copy / DATA_FILE, ns=(1, 1))
     opened(copy, base)
     assert list(base.glob("*/*")) != after
+
+
+def shorten(name: str) -> Callable[[Path], None]:
+    """Cuts the last byte of a file of the index off."""
+    return lambda index: os.truncate(index / name, (index / name).stat().st_size - 1)
+
+
+def replace_column(name: str, change: Callable[[Any], Any]) -> Callable[[Path], None]:
+    return lambda index: np.save(index / f"{name}.npy", change(np.load(index / f"{name}.npy")))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        shorten("fit_pose.npy"),
+        shorten("names.json"),
+        lambda index: (index / "box_px.npy").write_bytes(b""),
+        lambda index: (index / "box_px.npy").write_bytes(b"\x93NUMPY\x01\x00\x09\x00" + b"(" * 9),
+        lambda index: (index / "camera.npy").unlink(),
+        lambda index: (index / "names.json").unlink(),
+        lambda index: (index / "names.json").write_text('{"cameras": [3], "sequences": [], "folders": []}'),
+        lambda index: (index / "names.json").write_text('{"cameras": [], "sequences": [], "folders": []}'),
+        replace_column("kind", lambda column: column[:-1]),
+        replace_column("fit_shape", lambda column: column[:, :, :9]),
+        replace_column("subject", lambda column: column.astype(np.float32)),
+        replace_column("camera", lambda column: column + 1),
+        replace_column("fit", lambda column: column - 2),
+    ],
+)
+def test_a_damaged_index_is_made_anew(root: Path, tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    whole = opened(root, tmp_path)
+    samples = np.arange(len(whole))
+    points_mm = whole.truth(samples).points_mm
+    (index,) = tmp_path.glob("*/*")
+    damage(index)
+    records: list[Mapping[str, Any]] = []
+    again = opened(root, tmp_path, report=records.append)
+    assert np.array_equal(again.truth(samples).points_mm, points_mm)
+    assert records[0]["code"] == "index_damaged"
+    assert str(index) in records[0]["message"]
+    assert records[0]["message"].endswith("It is made anew.")
+    assert list(tmp_path.glob("*/*")) == [index]
+    opened(root, tmp_path, report=lambda record: pytest.fail(str(record)))
+
+
+def test_a_process_that_was_faster_is_left_its_index(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_annotation = index_module._read_annotation
+
+    def read_slowly(*arguments: Any) -> Any:
+        monkeypatch.setattr(index_module, "_read_annotation", read_annotation)
+        opened(root, tmp_path)
+        others.extend((path, path.stat().st_ino) for path in tmp_path.glob("*/*"))
+        return read_annotation(*arguments)
+
+    others: list[tuple[Path, int]] = []
+    monkeypatch.setattr(index_module, "_read_annotation", read_slowly)
+    assert len(opened(root, tmp_path)) == 12
+    assert [(path, path.stat().st_ino) for path in tmp_path.glob("*/*")] == others
+
+
+def test_another_process_maps_the_same_files(tmp_path: Path) -> None:
+    """Where processes are not forked they get the data set pickled: it must not bring the annotation with it."""
+    sizes: list[int] = []
+    for frames in (4, 40):
+        root = write_interhand(tmp_path / f"set{frames}", frames=frames, pictures=False)
+        dataset = opened(root, tmp_path)
+        content = pickle.dumps(dataset)
+        sizes.append(len(content))
+        other: InterHandDataset = pickle.loads(content)  # noqa: S301 - made the line before
+        samples = np.arange(len(dataset))
+        assert other.ids(samples) == dataset.ids(samples)
+        assert np.array_equal(other.truth(samples).points_mm, dataset.truth(samples).points_mm)
+    assert abs(sizes[1] - sizes[0]) < 100
+    assert sizes[1] - len(pickle.dumps(MODELS)) < 2000
+
+
+def test_without_any_fit_there_is_no_sample(tmp_path: Path) -> None:
+    copy = write_interhand(tmp_path / "set", pictures=False)
+    edit(copy, "MANO_NeuralAnnot", lambda content: content.clear())
+    with pytest.raises(HandsError) as caught:
+        opened(copy, tmp_path)
+    assert caught.value.code is ErrorCode.INPUT_EMPTY
 
 
 def test_cancelling_leaves_nothing(root: Path, tmp_path: Path) -> None:
