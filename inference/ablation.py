@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from .contract import output_error
+from .contract import ErrorCode, HandsError, output_error
 from .datasets import HandDataset, PictureReader
 from .datasets.pictures import BrokenPictures
 from .evaluation.evaluate import evaluate
@@ -19,8 +19,11 @@ from .evaluation.network_source import NetworkSource
 from .evaluation.protocol import Protocol
 from .evaluation.scores import Scores
 from .evaluation.table import score_rows
+from .hands.joints import SIDES
+from .hands.model import HandModel
 from .training.configuration import TrainingConfiguration
 from .training.distributed import World
+from .training.run_identity import hashes_of
 from .training.start import START_IMAGENET, make_trainer
 from .training.trained_network import load_trained_network
 from .training.trainer import Limits
@@ -91,8 +94,10 @@ def run_ablation(
     Raises
     ------
     HandsError
-        CANCELLED after saving; USAGE where `out` holds runs of other settings or data; the source's and the runs' own
+        CANCELLED after saving; USAGE where `out` holds runs of other settings or data, or where the test data are made
+        with other hand models than the training data; the source's and the runs' own
     """
+    models = _common_models(data)
     results: list[VariantResult] = []
     for variant in VARIANTS:
         own = replace(
@@ -113,12 +118,12 @@ def run_ablation(
         )
         trained = trainer.run(Limits(cancelled=cancelled), report)
         del trainer  # its optimiser's memory is needed by the next one
-        models = (data.test.models["right"], data.test.models["left"])
-        network = load_trained_network(out / variant.folder / "network.safetensors", models)
+        trained_network = load_trained_network(out / variant.folder / "network.safetensors", models)
+        network = trained_network.network
         reader = PictureReader(data.test, data.broken)
         tested = evaluate(
             data.test,
-            NetworkSource(network, reader),
+            NetworkSource(network, reader, axes=trained_network.axes),
             protocol,
             report=report,
             cancelled=cancelled,
@@ -149,6 +154,18 @@ def format_ablation(results: Sequence[VariantResult]) -> str:
     notes = dict.fromkeys(note for result in results for note in result.scores.notes)
     lines += ["", *(f"Note: {note}" for note in notes)] if notes else []
     return "\n".join(lines)
+
+
+def _common_models(data: AblationData) -> tuple[HandModel, HandModel]:
+    """Right and left; looked at before the training, not after it."""
+    right, left = (data.training.models[side] for side in SIDES)
+    if hashes_of((right, left)) != hashes_of((data.test.models["right"], data.test.models["left"])):
+        raise HandsError(
+            ErrorCode.USAGE,
+            f"{data.test.name} is made with other hand models than {data.training.name}.",
+            "Test on data of the hand models that are trained with.",
+        )
+    return right, left
 
 
 def _are_same(training: HandDataset, test: HandDataset) -> bool:

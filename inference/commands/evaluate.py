@@ -114,11 +114,13 @@ def _source(arguments: argparse.Namespace, dataset: HandDataset, reader: Picture
         from ..training.trained_network import load_trained_network
 
         models = (dataset.models["right"], dataset.models["left"])
-        return NetworkSource(load_trained_network(arguments.network, models, arguments.threads), reader)
+        trained = load_trained_network(arguments.network, models, arguments.threads)
+        return NetworkSource(trained.network, reader, axes=trained.axes)
     if arguments.engine in _NETWORKS:
         from ..evaluation.network_source import NetworkSource, load_paper_network
 
-        return NetworkSource(load_paper_network(model_folder(arguments), arguments.threads), reader)
+        network = load_paper_network(model_folder(arguments), arguments.threads)
+        return NetworkSource(network, reader, axes="camera")
     from ..engines import EngineOptions, create_engine
     from ..engines.engine import WEIGHTS_DIR
     from ..evaluation.engine_source import EngineSource

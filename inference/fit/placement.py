@@ -9,7 +9,7 @@ works on many frames at once.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +19,9 @@ from ..hands.joints import MIDDLE_MCP
 from .objective import NEAREST_DEPTH_M
 
 Array = NDArray[np.float64]
+AnswerAxes = Literal["camera", "crop ray"]
+"""The axes that a network answers in: those of the picture's camera, or those turned against the ray through the
+crop's middle, from which `turn_to_ray` leads back to the camera's."""
 
 POINT_SHARE: Final = 0.02
 """Standard deviation of a seen joint as a share of the box round all joints: a heat map's pixel is 1/51 of the box."""

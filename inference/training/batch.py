@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from ..fit.placement import AnswerAxes
 from .paper_losses import LossTargets
 
 
@@ -59,6 +60,11 @@ class BatchStream(Protocol):
     @property
     def samples(self) -> int:
         """How many different samples there are."""
+        ...
+
+    @property
+    def axes(self) -> AnswerAxes:
+        """The axes of all targets, and so of what a network trained on them answers."""
         ...
 
     def batches(self, first: int, step: int) -> Iterator[TrainingBatch]:

@@ -17,6 +17,7 @@ from ..crops import CROP_PX
 from ..datasets import KINDS, GroundTruth, HandDataset, PictureReader
 from ..datasets.pictures import BrokenPictures
 from ..datasets.validity import usable_points
+from ..fit.placement import AnswerAxes
 from ..hands.joints import SIDES
 from ..hands.model import HandModel
 from .augmentation import NO_VARIATION, Variation, as_a_camera_would, cut_varied, draw_variation
@@ -73,6 +74,11 @@ class DatasetStream:
     def samples(self) -> int:
         """See `BatchStream.samples`."""
         return self._batches.samples
+
+    @property
+    def axes(self) -> AnswerAxes:
+        """See `BatchStream.axes`: annotations are taken as they are."""
+        return "camera"
 
     def batches(self, first: int, step: int) -> Iterator[TrainingBatch]:
         """See `BatchStream.batches`.

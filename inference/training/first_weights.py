@@ -83,8 +83,9 @@ def take_trained(network: InterShape, path: Path, *, keep_backbone: bool = False
     HandsError
         MODEL_MISSING, MODEL_DAMAGED; USAGE where nothing fits
     """
-    configuration, theirs = load_network_file(path)
-    if keep_backbone and configuration.train == "heatmaps":
+    saved = load_network_file(path)
+    theirs = saved.weights
+    if keep_backbone and saved.identity.configuration.train == "heatmaps":
         theirs = {name: value for name, value in theirs.items() if name.startswith("heatmap_predictor.")}
     own = network.state_dict()
     fitting = [name for name, value in theirs.items() if name in own and own[name].shape == value.shape]

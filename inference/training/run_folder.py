@@ -1,39 +1,49 @@
 """What a training run leaves on disk: a checkpoint to go on from, the network for use, and a log.
 
-``checkpoint.pt`` (read with ``weights_only``), ``network.safetensors`` (the averaged weights, with the configuration
-as metadata), ``log.jsonl``, TensorBoard's events, and ``bad_batch.pt`` where training broke.
+``checkpoint.pt`` (read with ``weights_only``), ``network.safetensors`` (the averaged weights, with what the run is as
+metadata), ``log.jsonl``, TensorBoard's events, and ``bad_batch.pt`` where training broke.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import torch
 from torch import Tensor
 
 from ..contract import ErrorCode, HandsError, output_error
+from ..fit.placement import AnswerAxes
 from .batch import TrainingBatch
-from .configuration import TrainingConfiguration, configuration_from_json
+from .configuration import configuration_from_json
+from .run_identity import RunIdentity
 
-_FORMAT: Final = 1
-_CONFIGURATION: Final = "configuration"
+_FORMAT: Final = 2
+"""1 did not say in which axes and of which hand models the run was."""
 
 
 @dataclass(frozen=True)
 class SavedRun:
-    """A run as it was after `step` optimiser steps; `processes` shared the samples among them."""
+    """A run as it was after `step` optimiser steps."""
 
-    configuration: TrainingConfiguration
+    identity: RunIdentity
     step: int
-    data: str
     network: dict[str, Tensor]
     averaged: dict[str, Tensor]
     optimiser: dict[str, Any]
-    processes: int = 1
+
+
+@dataclass(frozen=True)
+class SavedNetwork:
+    """The averaged weights of a run, and what it was."""
+
+    identity: RunIdentity
+    weights: dict[str, Tensor]
 
 
 class RunFolder:
@@ -70,13 +80,11 @@ class RunFolder:
         """Write checkpoint and network; a run that is killed meanwhile keeps its last ones."""
         content = {
             "format": _FORMAT,
-            _CONFIGURATION: run.configuration.to_json(),
+            **_as_texts(run.identity),
             "step": run.step,
-            "data": run.data,
             "network": run.network,
             "averaged": run.averaged,
             "optimiser": run.optimiser,
-            "processes": run.processes,
         }
         self._replace(self.checkpoint, lambda path: torch.save(content, path))
         self._replace(self.network, lambda path: save_network(path, run))
@@ -96,24 +104,28 @@ class RunFolder:
         try:
             content = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
             if content["format"] != _FORMAT:
-                raise ValueError(f"format {content['format']}")
+                raise _other_version(self.checkpoint)
             return SavedRun(
-                configuration_from_json(content[_CONFIGURATION]),
+                _from_texts(content),
                 int(content["step"]),
-                str(content["data"]),
                 content["network"],
                 content["averaged"],
                 content["optimiser"],
-                int(content["processes"]),
             )
-        except HandsError:
-            raise
+        except HandsError as error:
+            if error.code is ErrorCode.MODEL_DAMAGED:
+                raise
+            raise _other_version(self.checkpoint) from error  # its configuration has keys that this one lacks
         except Exception as error:  # a damaged file raises nearly anything
-            raise HandsError(
-                ErrorCode.MODEL_DAMAGED,
-                f"'{self.checkpoint}' is not a training checkpoint of this program ({type(error).__name__}).",
-                "Start a new run in another folder.",
-            ) from error
+            raise self.damaged(error) from error
+
+    def damaged(self, error: Exception) -> HandsError:
+        """What is told of a checkpoint that cannot be gone on from; `error` says why."""
+        return HandsError(
+            ErrorCode.MODEL_DAMAGED,
+            f"'{self.checkpoint}' is not a whole training checkpoint of this run ({type(error).__name__}).",
+            "Start a new run in another folder, from this one's network.safetensors with --first-weights if you like.",
+        )
 
     def save_bad_batch(self, batch: TrainingBatch, rank: int = 0) -> Path:
         """Keep the batch that broke training in the process of that rank."""
@@ -132,12 +144,16 @@ class RunFolder:
             raise output_error(path, error) from error
 
     def _replace(self, path: Path, write: Callable[[Path], None]) -> None:
+        # Always of the same name, unlike `contract.replacing`: of runs that are killed no more than one is left behind.
         part = path.with_name(path.name + ".part")
         try:
             write(part)
+            with part.open("r+b") as file:  # or a machine that goes down may know the new name and not the content
+                os.fsync(file.fileno())
             part.replace(path)
         except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
-            part.unlink(missing_ok=True)
+            with suppress(OSError):  # the first error is the one to tell
+                part.unlink(missing_ok=True)
             cause = error if isinstance(error, OSError) else OSError(str(error))
             raise output_error(path, cause) from error
 
@@ -146,11 +162,11 @@ def save_network(path: Path, run: SavedRun) -> None:
     """Write the averaged weights with what is needed to build the network."""
     from safetensors.torch import save_file
 
-    metadata = {_CONFIGURATION: run.configuration.to_json(), "step": str(run.step), "data": run.data}
+    metadata = {**_as_texts(run.identity), "step": str(run.step)}
     save_file({name: tensor.contiguous() for name, tensor in run.averaged.items()}, path, metadata)
 
 
-def load_network_file(path: Path) -> tuple[TrainingConfiguration, dict[str, Tensor]]:
+def load_network_file(path: Path) -> SavedNetwork:
     """What `save_network` wrote.
 
     Raises
@@ -164,9 +180,51 @@ def load_network_file(path: Path) -> tuple[TrainingConfiguration, dict[str, Tens
         raise HandsError(ErrorCode.MODEL_MISSING, f"There is no network '{path}'.", "Give a run's network.safetensors.")
     try:
         with safe_open(path, framework="pt") as file:
-            configuration = configuration_from_json((file.metadata() or {})[_CONFIGURATION])
-            return configuration, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+            metadata = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except Exception as error:  # a damaged or foreign file raises nearly anything
-        raise HandsError(
-            ErrorCode.MODEL_DAMAGED, f"'{path}' is not a network that `train` wrote.", "Give network.safetensors."
-        ) from error
+        raise _no_network(path) from error
+    if "configuration" not in metadata:
+        raise _no_network(path)
+    try:
+        return SavedNetwork(_from_texts(metadata), weights)
+    except (HandsError, KeyError, ValueError, TypeError) as error:
+        raise _other_version(path) from error
+
+
+def _no_network(path: Path) -> HandsError:
+    return HandsError(
+        ErrorCode.MODEL_DAMAGED, f"'{path}' is not a network that `train` wrote.", "Give network.safetensors."
+    )
+
+
+def _other_version(path: Path) -> HandsError:
+    return HandsError(
+        ErrorCode.MODEL_DAMAGED, f"'{path}' was written by another version of this program.", "Train again."
+    )
+
+
+def _as_texts(identity: RunIdentity) -> dict[str, str]:
+    """All that metadata can hold."""
+    return {
+        "configuration": identity.configuration.to_json(),
+        "data": identity.data,
+        "axes": identity.axes,
+        "model_sha256": json.dumps(identity.model_sha256),
+        "processes": str(identity.processes),
+    }
+
+
+def _from_texts(texts: Mapping[str, Any]) -> RunIdentity:
+    """Undoes `_as_texts`; raises nearly anything for other texts."""
+    axes = texts["axes"]
+    if axes not in get_args(AnswerAxes):
+        raise ValueError(f"axes {axes!r}")
+    right, left = json.loads(texts["model_sha256"])
+    return RunIdentity(
+        configuration_from_json(texts["configuration"]),
+        str(texts["data"]),
+        axes,
+        (str(right), str(left)),
+        int(texts["processes"]),
+    )

@@ -145,4 +145,4 @@ def trainer_on(
         extra = ExtraLosses(models, weights, network.configuration.picture_px)
     supervised = SupervisedNetwork(network, extra, configuration).to(world.device)
     supervised.network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] - missing in its stub
-    return Trainer(supervised, configuration, stream, data, folder=folder, world=world)
+    return Trainer(supervised, configuration, stream, data, models=models, folder=folder, world=world)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from ..fit.placement import turn_to_direction
+from ..fit.placement import AnswerAxes, turn_to_direction
 from ..synthesis.sample import Generator, Samples, Settings
 from .batch import TrainingBatch
 from .paper_losses import LossTargets
@@ -49,6 +49,11 @@ class SyntheticStream:
         self.samples = samples
         self._device, self._workers = device, workers if device.type == "cpu" else 0
         self._batches = _Batches(Generator.from_weights(weights_dir, settings).to(device), batch, seed)
+
+    @property
+    def axes(self) -> AnswerAxes:
+        """See `BatchStream.axes` and `batch_of`."""
+        return "crop ray"
 
     def batches(self, first: int, step: int) -> Iterator[TrainingBatch]:
         """See `BatchStream.batches`."""

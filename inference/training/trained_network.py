@@ -3,33 +3,50 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
 from ..contract import ErrorCode, HandsError
+from ..fit.placement import AnswerAxes
 from ..hands.model import HandModel
 from ..networks.intershape import InterShape
 from .run_folder import load_network_file
+from .run_identity import hashes_of
 
 
-def load_trained_network(path: Path, models: tuple[HandModel, HandModel], threads: int = 0) -> InterShape:
+class TrainedNetwork(NamedTuple):
+    """A network, and the axes that it answers in."""
+
+    network: InterShape
+    axes: AnswerAxes
+
+
+def load_trained_network(path: Path, models: tuple[HandModel, HandModel], threads: int = 0) -> TrainedNetwork:
     """The averaged weights of a run, in evaluation mode, on the GPU where there is one.
 
     Parameters
     ----------
     path : a run's ``network.safetensors``
-    models : right and left hand that it is to pose: those that it was trained with, for numbers that mean something
+    models : right and left hand that it is to pose: those that it was trained with, or its numbers mean nothing
     threads : of the CPU; 0 leaves them as they are
 
     Raises
     ------
     HandsError
-        MODEL_MISSING or MODEL_DAMAGED
+        MODEL_MISSING or MODEL_DAMAGED; USAGE where the models are others
     """
-    configuration, weights = load_network_file(path)
-    network = InterShape(configuration.network_configuration(), models)
+    saved = load_network_file(path)
+    identity = saved.identity
+    if identity.model_sha256 != hashes_of(models):
+        raise HandsError(
+            ErrorCode.USAGE,
+            f"'{path}' was trained with other hand models than those that the data to be tested on are made with.",
+            f"It was trained on: {identity.data}. Test it on data of the same hand models.",
+        )
+    network = InterShape(identity.configuration.network_configuration(), models)
     try:
-        network.load_state_dict(weights, strict=True)
+        network.load_state_dict(saved.weights, strict=True)
     except RuntimeError as error:
         raise HandsError(
             ErrorCode.MODEL_DAMAGED,
@@ -38,4 +55,4 @@ def load_trained_network(path: Path, models: tuple[HandModel, HandModel], thread
         ) from error
     if threads:
         torch.set_num_threads(threads)
-    return network.eval().to("cuda" if torch.cuda.is_available() else "cpu")
+    return TrainedNetwork(network.eval().to("cuda" if torch.cuda.is_available() else "cpu"), identity.axes)

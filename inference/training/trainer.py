@@ -16,12 +16,14 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from ..contract import ErrorCode, HandsError, progress_record
+from ..hands.model import HandModel
 from ..networks.intershape import InterShape
 from .batch import BatchStream, TrainingBatch
 from .configuration import TrainingConfiguration
 from .distributed import World
 from .learning_rate import learning_rate
 from .run_folder import RunFolder, SavedRun
+from .run_identity import RunIdentity, hashes_of
 from .supervised import SupervisedNetwork
 from .tensorboard import ScalarsAndPictures
 
@@ -85,6 +87,7 @@ class Trainer:
     configuration : of the run
     stream : batches by number
     data : what the data are, for a run that goes on with others to be refused
+    models : right and left hand model of the network and of the data
     folder : where the first process writes
     world : this process's place
 
@@ -101,11 +104,13 @@ class Trainer:
         stream: BatchStream,
         data: str,
         *,
+        models: tuple[HandModel, HandModel],
         folder: RunFolder,
         world: World,
     ) -> None:
         self._supervised, self._configuration, self._stream = supervised, configuration, stream
-        self._data, self._folder, self._world = data, folder, world
+        self._folder, self._world = folder, world
+        self._identity = RunIdentity(configuration, data, stream.axes, hashes_of(models), world.size)
         samples_a_step = configuration.batch * configuration.accumulate * world.size
         self._steps_an_epoch = stream.samples / samples_a_step
         self.total_steps = configuration.steps or max(1, round(configuration.epochs * self._steps_an_epoch))
@@ -265,32 +270,24 @@ class Trainer:
     def _save(self) -> None:
         self._folder.save(
             SavedRun(
-                self._configuration,
+                self._identity,
                 self.step,
-                self._data,
                 self._supervised.network.state_dict(),
                 self._averaged,
                 self._optimiser.state_dict(),
-                self._world.size,
             )
         )
 
     def _resume(self, saved: SavedRun | None) -> None:
         if saved is None:
             return
-        if saved.configuration != self._configuration or saved.data != self._data:
-            what = "other data" if saved.configuration == self._configuration else "another configuration"
+        difference = self._identity.difference(saved.identity)
+        if difference is not None:
             raise HandsError(
                 ErrorCode.USAGE,
-                f"'{self._folder.path}' holds a run with {what}.",
-                "Give another folder with --out, or the run's own configuration and data.",
-            )
-        if saved.processes != self._world.size:
-            raise HandsError(
-                ErrorCode.USAGE,
-                f"'{self._folder.path}' holds a run of {saved.processes} processes, and this one has "
-                f"{self._world.size}: its samples would come in another order.",
-                "Go on with as many, or start a new run from its network.safetensors with --first-weights.",
+                f"'{self._folder.path}' holds a run {difference}.",
+                "Give another folder with --out, or go on as the run began; a new one may start from its "
+                "network.safetensors with --first-weights.",
             )
         self._supervised.network.load_state_dict(saved.network)
         if self._configuration.ema:

@@ -96,7 +96,7 @@ def test_the_network_reads_the_data_set_s_crops(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = InterShape(COMPACT, (MODELS["right"], MODELS["left"])).eval()
     dataset.picture_path(2).unlink()
-    batches = list(NetworkSource(network, PictureReader(dataset, "skip")).batches(dataset))
+    batches = list(NetworkSource(network, PictureReader(dataset, "skip"), axes="camera").batches(dataset))
     samples = np.concatenate([samples for samples, _ in batches])
     assert samples.tolist() == [0, 1, *range(3, 12)]
     crop = dataset_crop(dataset.box_px(5)).cut(dataset.picture(5), smooth=False)

@@ -50,7 +50,7 @@ def test_both_processes_take_the_same_steps(results: Path) -> None:
         assert all(torch.equal(one[name], two[name]) for name in learned)
     saved = RunFolder(results / "run").load()
     assert saved is not None
-    assert (saved.step, saved.processes) == (2, 2)
+    assert (saved.step, saved.identity.processes) == (2, 2)
     last = load(results / "last0.pt")["weights"]
     assert all(torch.equal(saved.network[name], last[name]) for name in last)
     assert not any((results / "run").glob("*.part"))

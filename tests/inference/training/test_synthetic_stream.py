@@ -79,6 +79,8 @@ def test_training_draws_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main([*options, "--stop-after", "1"]) == 0
     assert main(options) == 0
     assert "finished at step 2 of 2" in capsys.readouterr().out
-    configuration, weights = load_network_file(tmp_path / "run" / "network.safetensors")
-    assert configuration.picture_px == PICTURE_PX
+    trained = load_network_file(tmp_path / "run" / "network.safetensors")
+    weights = trained.weights
+    assert trained.identity.configuration.picture_px == PICTURE_PX
+    assert trained.identity.axes == "crop ray"
     assert all(torch.isfinite(value).all() for value in weights.values() if value.is_floating_point())

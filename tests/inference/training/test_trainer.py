@@ -14,6 +14,7 @@ import torch
 
 from inference.contract import ErrorCode, HandsError
 from inference.datasets import InterHandDataset
+from inference.fit.placement import AnswerAxes
 from inference.networks.intershape import InterShape
 from inference.training import trainer as trainer_module
 from inference.training.batch import TrainingBatch
@@ -55,6 +56,7 @@ class OneBatch:
     def __init__(self, dataset: InterHandDataset) -> None:
         self._batch = next(DatasetStream(dataset, batch=2, augmentation=None, seed=0).batches(0, 1))
         self.samples = 2
+        self.axes: AnswerAxes = "camera"
 
     def batches(self, first: int, step: int) -> Iterator[TrainingBatch]:
         return repeat(self._batch)
@@ -76,7 +78,8 @@ def test_the_network_learns_two_samples(
 
 def test_the_saved_network_is_the_averaged_one_and_can_be_built(dataset: InterHandDataset, tmp_path: Path) -> None:
     run(small("ema=0.9"), dataset, tmp_path)
-    configuration, weights = load_network_file(tmp_path / "network.safetensors")
+    trained = load_network_file(tmp_path / "network.safetensors")
+    configuration, weights = trained.identity.configuration, trained.weights
     network = InterShape(configuration.network_configuration(), (MODELS["right"], MODELS["left"]))
     network.load_state_dict(weights, strict=True)
     saved = RunFolder(tmp_path).load()
@@ -159,7 +162,7 @@ def test_another_configuration_or_other_data_do_not_go_on(dataset: InterHandData
         run(small("seed=5"), dataset, tmp_path / "run")
     saved = RunFolder(tmp_path / "run").load()
     assert saved is not None
-    RunFolder(tmp_path / "two").save(replace(saved, processes=2))
+    RunFolder(tmp_path / "two").save(replace(saved, identity=replace(saved.identity, processes=2)))
     with pytest.raises(HandsError, match="2 processes"):
         run(small(), dataset, tmp_path / "two")
     with pytest.raises(HandsError, match="other data"):
