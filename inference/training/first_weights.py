@@ -11,10 +11,12 @@ from torch import Tensor, nn
 from ..contract import ErrorCode, HandsError
 from ..networks.efficientnet_lite0 import load_imagenet_weights
 from ..networks.intershape import InterShape
+from ..networks.resnet import ResNet50
 from .run_folder import load_network_file
 
 _WEIGHT_DEVIATION: Final = 0.01
 _DECONVOLUTION_DEVIATION: Final = 0.001
+_COUNTED: Final = "num_batches_tracked"
 _WIDER_IN_OURS: Final = "layer3.0.conv1.weight", "layer3.0.downsample.0.weight"
 
 
@@ -42,6 +44,8 @@ def take_imagenet(network: InterShape, path: Path | None) -> None:
     HandsError
         MODEL_MISSING or MODEL_DAMAGED
     """
+    if path is not None and not path.is_file():
+        raise HandsError(ErrorCode.MODEL_MISSING, f"There is no file '{path}'.", "Check what --imagenet says.")
     if network.configuration.backbone == "efficientnet_lite0":
         load_imagenet_weights(network.backbone, path)
         return
@@ -51,13 +55,7 @@ def take_imagenet(network: InterShape, path: Path | None) -> None:
             "The paper's network starts from ImageNet weights of ResNet-50, which no package here holds.",
             "Give torchvision's resnet50 file with --imagenet, or --first-weights random.",
         )
-    try:
-        theirs: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-        theirs["conv1.weight"]
-    except Exception as error:  # a damaged or foreign file raises nearly anything
-        raise HandsError(
-            ErrorCode.MODEL_DAMAGED, f"'{path}' does not hold ResNet-50's weights.", "Download it again."
-        ) from error
+    theirs = _read_resnet50(path)
     for backbone in (network.mesh_reg.base_net, network.heatmap_predictor.get_submodule("backbone_net.resnet")):
         own = backbone.state_dict()
         for name, value in own.items():
@@ -68,6 +66,30 @@ def take_imagenet(network: InterShape, path: Path | None) -> None:
                 value[:, : theirs[name].shape[1]] = theirs[name]
             else:
                 value.copy_(theirs[name])
+
+
+def _read_resnet50(path: Path) -> dict[str, Tensor]:
+    """Tensors by name, without the classifier's: all of ResNet-50's and no others, as other ResNets have."""
+    try:
+        content: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+        theirs = {name: value for name, value in content.items() if not name.startswith("fc.")}
+        # Older files do not count the batches that the norms have seen.
+        shapes = {name: value.shape for name, value in theirs.items() if not name.endswith(_COUNTED)}
+    except Exception as error:  # a damaged or foreign file raises nearly anything
+        raise _no_resnet50(path) from error
+    with torch.device("meta"):
+        expected = ResNet50(blocks_normalised=True).state_dict()
+    if shapes != {name: value.shape for name, value in expected.items() if not name.endswith(_COUNTED)}:
+        raise _no_resnet50(path)
+    return theirs
+
+
+def _no_resnet50(path: Path) -> HandsError:
+    return HandsError(
+        ErrorCode.MODEL_DAMAGED,
+        f"'{path}' does not hold ResNet-50's weights.",
+        "Give torchvision's resnet50 file, as it was downloaded.",
+    )
 
 
 def take_trained(network: InterShape, path: Path, *, keep_backbone: bool = False) -> int:

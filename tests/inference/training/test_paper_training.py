@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from inference.contract import ErrorCode, HandsError
 from inference.datasets import InterHandDataset
 from inference.networks.intershape import InterShape
+from inference.networks.resnet import ResNet50
 from inference.training.batch import TrainingBatch
 from inference.training.configuration import load_configuration
 from inference.training.dataset_stream import DatasetStream
-from inference.training.first_weights import begin_as_the_paper
+from inference.training.first_weights import begin_as_the_paper, take_imagenet
 from inference.training.supervised import SupervisedNetwork
 from tests.inference.training.made_run import made_set
 from tests.made_interhand import MODELS
@@ -76,6 +78,50 @@ def test_the_paper_s_first_weights(network: InterShape) -> None:
     for name, deviation in deviations.items():
         assert float(network.get_parameter(name).detach().std()) == pytest.approx(deviation, rel=0.03)
     assert float(network.get_parameter("mesh_reg.right_mano_branch.pose_reg.bias").detach().abs().max()) == 0
+
+
+def resnet50_tensors(value: float) -> dict[str, torch.Tensor]:
+    """As torchvision names them; each repeats one number, so that a file of them is small."""
+    names = ResNet50(blocks_normalised=True).state_dict()
+    tensors = {name: torch.tensor(value).expand(tensor.shape) for name, tensor in names.items()}
+    return {**tensors, "fc.weight": torch.zeros(1).expand(1000, 2048), "fc.bias": torch.zeros(1).expand(1000)}
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_both_backbones_take_resnet_50(network: InterShape, tmp_path: Path, counted: bool) -> None:
+    tensors = resnet50_tensors(0.5)
+    if not counted:  # torchvision's older files
+        tensors = {name: value for name, value in tensors.items() if not name.endswith("num_batches_tracked")}
+    torch.save(tensors, tmp_path / "resnet50.pth")
+    with torch.no_grad():
+        network.mesh_reg.base_net.get_parameter("layer3.0.conv1.weight").fill_(2.0)
+    take_imagenet(network, tmp_path / "resnet50.pth")
+    wider = network.mesh_reg.base_net.get_parameter("layer3.0.conv1.weight")
+    assert set(wider[:, :512].unique().tolist()) == {0.5}
+    assert set(wider[:, 512:].unique().tolist()) == {2.0}
+    theirs = network.get_submodule("heatmap_predictor.backbone_net.resnet").state_dict()
+    assert all(float(value.min()) == 0.5 for name, value in theirs.items() if not name.endswith("num_batches_tracked"))
+
+
+def test_what_is_not_resnet_50_is_refused(network: InterShape, tmp_path: Path) -> None:
+    tensors = resnet50_tensors(0.25)
+    others = {
+        "resnet101.pth": {**tensors, "layer3.6.conv1.weight": torch.zeros(1).expand(256, 1024, 1, 1)},
+        "wide.pth": {**tensors, "layer1.0.conv2.weight": torch.zeros(1).expand(128, 128, 3, 3)},
+        "cut.pth": {name: value for name, value in tensors.items() if not name.startswith("layer4.2.")},
+        "wrapped.pth": {"state_dict": tensors},
+        "list.pth": [1, 2],
+    }
+    before = network.mesh_reg.base_net.get_parameter("layer1.0.conv1.weight").clone()
+    for name, content in others.items():
+        torch.save(content, tmp_path / name)
+        with pytest.raises(HandsError, match="does not hold ResNet-50's weights") as error:
+            take_imagenet(network, tmp_path / name)
+        assert error.value.code is ErrorCode.MODEL_DAMAGED, name
+    with pytest.raises(HandsError, match="There is no file") as error:
+        take_imagenet(network, tmp_path / "missing.pth")
+    assert error.value.code is ErrorCode.MODEL_MISSING
+    assert torch.equal(before, network.mesh_reg.base_net.get_parameter("layer1.0.conv1.weight"))
 
 
 def test_the_authors_flags_change_which_points_count(dataset: InterHandDataset, tmp_path: Path) -> None:
