@@ -47,6 +47,8 @@ class PictureRows:
     def add(self, entry: Mapping[str, Any]) -> None:
         """Take one entry; KeyError, ValueError or TypeError where it is not as it should be."""
         capture, camera, name = int(entry["capture"]), str(entry["camera"]), str(entry["file_name"])
+        if not _is_inside(name):
+            raise ValueError(f"file_name {name!r} is no path inside of the folder of pictures")
         folder, _, file_name = name.rpartition("/")
         self._image_id.append(int(entry["id"]))
         self._file_names.append(file_name.encode())
@@ -68,6 +70,12 @@ class PictureRows:
         columns: Arrays = {name: np.ascontiguousarray(table[:, place]) for place, name in enumerate(names)}
         columns["file_name"] = np.array(self._file_names, dtype=np.bytes_)
         return np.array(self._image_id, dtype=np.int64), columns
+
+
+def _is_inside(name: str) -> bool:
+    """Whether a file name stays below the folder it is joined to, on any system."""
+    parts = name.replace("\\", "/").split("/")
+    return name.isprintable() and ":" not in name and not any(part in ("", ".", "..") for part in parts)
 
 
 class AnnotationRows:

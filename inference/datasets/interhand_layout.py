@@ -14,7 +14,7 @@ from ..contract import ErrorCode, HandsError
 
 Split = Literal["train", "val", "test"]
 SPLITS: Final[tuple[Split, Split, Split]] = ("train", "val", "test")
-INDEX_VERSION: Final = 1
+INDEX_VERSION: Final = 2
 """Raised when the index changes in a way that an older reader would misunderstand."""
 _SOURCES: Final = ("data", "camera", "MANO_NeuralAnnot")
 
