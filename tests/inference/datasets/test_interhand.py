@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import struct
 import threading
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from inference.contract import ErrorCode, HandsError
 from inference.crops import dataset_crop
@@ -171,6 +174,18 @@ def test_pictures_and_cameras(root: Path, tmp_path: Path) -> None:
     assert camera.project(points)[0, 0, 0] == pytest.approx(x_px)
 
 
+def test_pictures_are_not_turned(tmp_path: Path) -> None:
+    """Boxes and joints are annotated in the pixels as stored, whatever a tool wrote into the file beside them."""
+    dataset = opened(write_interhand(tmp_path / "set"), tmp_path)
+    as_stored = dataset.picture(0)
+    path, exif = dataset.picture_path(0), Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter
+    content, segment = path.read_bytes(), exif.tobytes()
+    length = (len(segment) + 2).to_bytes(2, "big")
+    path.write_bytes(content[:2] + b"\xff\xe1" + length + segment + content[2:])
+    assert np.array_equal(dataset.picture(0), as_stored)
+
+
 def test_broken_pictures_are_named_counted_and_skipped_or_fatal(tmp_path: Path) -> None:
     dataset = opened(write_interhand(tmp_path / "set"), tmp_path)
     dataset.picture_path(1).unlink()
@@ -178,14 +193,18 @@ def test_broken_pictures_are_named_counted_and_skipped_or_fatal(tmp_path: Path) 
     dataset.picture_path(2).write_bytes(whole[: len(whole) // 2])
     dataset.picture_path(3).write_bytes(b"")
     dataset.picture_path(4).write_bytes(b"no picture at all")
+    huge = b"IHDR" + struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    parts = (huge, b"IDAT", b"IEND")
+    chunks = [struct.pack(">I", len(part) - 4) + part + struct.pack(">I", zlib.crc32(part)) for part in parts]
+    dataset.picture_path(5).write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
 
     reader = PictureReader(dataset, "skip")
-    assert [reader(sample) is None for sample in range(6)] == [False, True, True, True, True, False]
-    assert (reader.read, reader.skipped) == (2, 4)
-    for sample, word in ((1, "missing"), (2, "cut short"), (3, "empty"), (4, "decoded")):
+    assert [reader(sample) is None for sample in range(7)] == [False, True, True, True, True, True, False]
+    assert (reader.read, reader.skipped) == (2, 5)
+    for sample, word in ((1, "missing"), (2, "cut short"), (3, "empty"), (4, "decoded"), (5, "PIXELS")):
         assert word in reader.problems[sample - 1]
         assert dataset.picture_path(sample).name in reader.problems[sample - 1]
-    assert reader.summary().startswith("4 of 6 pictures were skipped")
+    assert reader.summary().startswith("5 of 7 pictures were skipped")
     fatal = PictureReader(dataset)
     for sample, code in ((1, ErrorCode.INPUT_MISSING), (2, ErrorCode.INPUT_UNREADABLE)):
         with pytest.raises(HandsError) as caught:
@@ -354,6 +373,31 @@ def test_annotation_that_is_not_as_expected_is_named(tmp_path: Path, part: str, 
     assert caught.value.code is ErrorCode.INPUT_UNREADABLE
     assert f"test_{part}.json" in caught.value.message
     assert word in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../x.jpg",
+        "a/../../x.jpg",
+        "/etc/x.jpg",
+        "a\\..\\..\\x.jpg",
+        "C:/x.jpg",
+        "C:x.jpg",
+        "//host/x.jpg",
+        "a/",
+        "\0",
+        "..",
+    ],
+)
+def test_pictures_outside_of_the_data_set_are_refused(tmp_path: Path, name: str) -> None:
+    copy = write_interhand(tmp_path / "set", pictures=False)
+    edit(copy, "data", lambda content: content["images"][3].update(file_name=name))
+    with pytest.raises(HandsError) as caught:
+        opened(copy, tmp_path)
+    assert caught.value.code is ErrorCode.INPUT_UNREADABLE
+    assert "test_data.json" in caught.value.message
+    assert "inside" in caught.value.message
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
