@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-BackboneName = Literal["resnet50", "efficientnet_lite0"]
+BackboneName = Literal["resnet50", "efficientnet_lite0", "hand_landmark"]
 GlobalRotation = Literal["rotvec", "columns"]
 StageOutput = Literal["replaces", "corrects"]
 AttentionPooling = Literal["nearest_mean", "weighted_mean"]
@@ -18,7 +18,8 @@ class NetworkConfiguration:
     Parameters
     ----------
     name : what a checkpoint calls it
-    backbone : the picture encoder; ``resnet50`` runs twice (heat maps, mesh), the small one is shared by both
+    backbone : the picture encoder; ``resnet50`` runs twice (heat maps, mesh), the small one is shared by both;
+        ``hand_landmark`` reads each hand in a crop of its own (`PairNet`)
     picture_px : side of the square input
     heatmap_px : side of the heat maps
     heatmap_depth : depth bins of a joint's volume; 1 means 2.5-D heat maps (a map a joint, and its depth as a number)
@@ -53,7 +54,7 @@ class NetworkConfiguration:
         if not 0 <= self.cascade_stages <= 3:
             raise ValueError(f"The network has 0 to 3 refinement stages, not {self.cascade_stages}.")
         if (self.backbone == "resnet50") == (self.heatmap_depth == 1):
-            raise ValueError("ResNet-50 goes with heat-map volumes, EfficientNet-Lite0 with a depth of 1.")
+            raise ValueError("ResNet-50 goes with heat-map volumes, the others with a depth of 1.")
 
 
 PAPER: Final = NetworkConfiguration(name="paper", backbone="resnet50")
@@ -69,3 +70,18 @@ COMPACT: Final = NetworkConfiguration(
     reads_joints=True,
 )
 """The paper's parts at a tenth of its size, for training on pictures of our own."""
+
+PAIR: Final = NetworkConfiguration(
+    name="pair",
+    backbone="hand_landmark",
+    picture_px=224,
+    heatmap_px=224,
+    heatmap_depth=1,
+    feature_channels=384,
+    branch_channels=384,
+    global_rotation="columns",
+    stage_output="corrects",
+    attention_pooling="weighted_mean",
+    reads_joints=True,
+)
+"""The paper's attention and cascade on crops of single hands; its "peaks" are in pixels of the whole picture."""

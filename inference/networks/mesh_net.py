@@ -164,7 +164,7 @@ class MeshNet(nn.Module):
         if not self.configuration.use_attention:
             return features
         size = features.shape[-1]
-        with _full_precision(features):
+        with full_precision(features):
             scale, shift = fit_scale_and_shift(points_mm[..., :2], peaks_xyc)
             points_px = (scale * points_mm[..., :2] + shift) * (size / self.configuration.heatmap_px)
             attention = joint_attention(points_px, size)
@@ -172,7 +172,7 @@ class MeshNet(nn.Module):
 
     def _posed(self, side: Side, code: Tensor, betas: Tensor, vertices: bool, rest: bool) -> HandStage:
         layer: HandLayer = self.right_hand if side == "right" else self.left_hand
-        with _full_precision(code):
+        with full_precision(code):
             code, betas = code.to(layer.v_template.dtype), betas.to(layer.v_template.dtype)
             rotations, rotvec = read_pose_code(code, layer, self.configuration.global_rotation)
             # "Not centred": the hand turns about its rest wrist, which stays where the model has it.
@@ -186,7 +186,7 @@ class MeshNet(nn.Module):
         return HandStage(rotvec, betas, MILLIMETRES * points_m, vertices_mm, rest_joints_mm, rotations, code)
 
 
-def _full_precision(like: Tensor) -> AbstractContextManager[object]:
+def full_precision(like: Tensor) -> AbstractContextManager[object]:
     """Geometry in millimetres needs more digits than a half-precision autocast leaves."""
     device = like.device.type
     if not torch.amp.is_autocast_available(device) or not torch.is_autocast_enabled(device):
