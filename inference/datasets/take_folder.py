@@ -14,7 +14,7 @@ from ..hands.joints import POINT_COUNT, SIDES, Side
 from ..hands.model import HandModel
 from ..hands.rotations import matrix_to_rotvec, quat_wxyz_to_matrix
 from ..hands.skinning import pose_hand
-from ..media import FrameSelection, open_source
+from ..media import FrameSelection, Source, open_source
 from .dataset import INTERACTING, GroundTruth, Intrinsics, ModelParameters
 
 MILLIMETRES: Final = 1000.0
@@ -24,7 +24,7 @@ _CAMERA: Final = "0"
 class TakeFolder:
     """See `HandDataset`. A take is a sequence; ids are ``TAKE/0/FRAME``, TAKE being the file's name without its ending.
 
-    Pictures are read from the take's source: where it says it was, else beside the take.
+    Pictures are read from the take's source: where it says it was, else beside the take. Each source is opened once.
 
     Parameters
     ----------
@@ -58,6 +58,8 @@ class TakeFolder:
             [self._takes[number].frames[row] for number, row, _ in table], dtype=np.int64
         )
         self._numbers = {name: place for place, name in enumerate(self.ids(np.arange(len(table))))}
+        self._sources: dict[int, Source] = {}
+        self._boxes_px: dict[int, tuple[float, float, float, float]] = {}
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -108,19 +110,24 @@ class TakeFolder:
     def picture(self, sample: int) -> NDArray[np.uint8]:
         """See `HandDataset.picture`; a frame of a movie is sought from the movie's start."""
         take, row = self._of(sample)
-        path = self._paths[int(self._take_numbers[sample])]
-        named = Path(take.source)
-        places = [named, path.parent / named.name, path.parent / named]
-        found = next((place for place in places if place.exists()), path.parent / named)
+        source = self._source(int(self._take_numbers[sample]))
         number = int(take.frames[row])
-        frame = next(open_source(found).read(FrameSelection(number, number)), None)
+        frame = next(source.read(FrameSelection(number, number)), None)
         if frame is None or frame.rgb is None:
-            problem = "it ends earlier" if frame is None else frame.problem
-            raise HandsError(ErrorCode.INPUT_UNREADABLE, f"Frame {number} of '{found}' cannot be read ({problem}).", "")
+            problem = "it ends earlier" if frame is None else frame.problem or "its file is missing"
+            raise HandsError(
+                ErrorCode.INPUT_UNREADABLE, f"Frame {number} of '{source.info.path}' cannot be read ({problem}).", ""
+            )
         return frame.rgb
 
     def box_px(self, sample: int) -> tuple[float, float, float, float]:
         """See `HandDataset.box_px`: around the projected points of the present hands."""
+        sample = int(sample)
+        if sample not in self._boxes_px:
+            self._boxes_px[sample] = self._box_around_hands(sample)
+        return self._boxes_px[sample]
+
+    def _box_around_hands(self, sample: int) -> tuple[float, float, float, float]:
         samples = np.array([sample], dtype=np.int64)
         points = self.truth(samples).points_mm[0][self._present(samples)[0]].reshape(-1, 3)
         pixels = self.intrinsics(sample).project(points)
@@ -131,6 +138,15 @@ class TakeFolder:
         """See `HandDataset.intrinsics`."""
         take, _ = self._of(sample)
         return Intrinsics((take.focal_px, take.focal_px), take.principal_px)
+
+    def _source(self, number: int) -> Source:
+        """The pictures of a take."""
+        if number not in self._sources:
+            path, named = self._paths[number], Path(self._takes[number].source)
+            places = [named, path.parent / named.name, path.parent / named]
+            found = next((place for place in places if place.exists()), path.parent / named)
+            self._sources[number] = open_source(found)
+        return self._sources[number]
 
     def _of(self, sample: int | np.int64) -> tuple[Take, int]:
         return self._takes[int(self._take_numbers[sample])], int(self._rows[sample])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,7 +17,8 @@ from inference.datasets.take_folder import TakeFolder, models_of_takes
 from inference.hands.joints import SIDES, Side
 from inference.hands.model import HandModel
 from inference.hands.rotations import quat_wxyz_to_matrix, rotvec_to_matrix
-from inference.hands.skinning import pose_hand
+from inference.hands.skinning import PosedHand, pose_hand
+from inference.media import Source, open_source
 from tests.stand_in_hand import mano_like, small_hand
 from tests.stand_in_take import stand_in_take
 
@@ -95,6 +98,32 @@ def test_pictures_boxes_and_the_camera(paths: list[Path]) -> None:
         dataset.picture(3)
     assert caught.value.code in (ErrorCode.INPUT_UNREADABLE, ErrorCode.INPUT_MISSING)
     assert "18" in caught.value.message
+
+
+def test_a_take_s_source_is_opened_once_and_each_hand_posed_once_for_its_box(
+    paths: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = TakeFolder(paths, MODELS)
+    sources: list[Path] = []
+    posed: list[HandModel] = []
+
+    def open_one(path: Path) -> Source:
+        sources.append(path)
+        return open_source(path)
+
+    def pose(model: HandModel, *arguments: Any) -> PosedHand:
+        posed.append(model)
+        return pose_hand(model, *arguments)
+
+    monkeypatch.setattr("inference.datasets.take_folder.open_source", open_one)
+    monkeypatch.setattr("inference.datasets.take_folder.pose_hand", pose)
+    for _ in range(2):
+        assert [int(dataset.picture(sample)[0, 0, 0]) for sample in (0, 1, 4, 2)] == [10, 12, 20, 16]
+        assert dataset.box_px(0) != dataset.box_px(4)
+    assert sources == [path.parent / f"clip{number}" for number, path in enumerate(paths)]
+    assert len(posed) == 4
+    other: TakeFolder = pickle.loads(pickle.dumps(dataset))  # noqa: S301 - as it goes to a worker process
+    assert np.all(other.picture(5) == 22)
 
 
 def test_the_hand_model_is_told_by_its_hash(paths: list[Path]) -> None:
