@@ -30,7 +30,10 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> argparse.Argument
     parser.add_argument("--size", type=_natural, default=192, metavar="PX", help="side of a picture; default 192")
     parser.add_argument("--batch", type=_natural, default=16, metavar="N", help="samples drawn at once; default 16")
     parser.add_argument(
-        "--framing", choices=("crop", "picture"), default="crop", help="hands cropped (default), or whole pictures"
+        "--framing",
+        choices=("crop", "picture", "mixed"),
+        default="crop",
+        help="hands cropped (default), whole pictures, or half of each",
     )
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where to draw; default cpu")
     parser.add_argument("--weights", type=Path, metavar="FOLDER", help="folder of the model files")

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from .draws import Draws
 
-Framing = Literal["crop", "picture"]
-"""A square round the hands, as a detector gives it, or a whole camera's picture with the hands anywhere in it."""
+Framing = Literal["crop", "picture", "mixed"]
+"""A square round the hands, as a detector gives it; a whole camera's picture with the hands anywhere in it; or one of
+both by chance."""
 
 _CANDIDATES: Final = 12
 _HALF_FIELD_DEG: Final = (25.0, 42.0)
@@ -80,18 +81,30 @@ def draw_viewpoint(
     high = flat.masked_fill(hidden, -1e3).amax((1, 2))
     extent = (high - low).amax(1).clamp(min=0.05)
     middle = (low + high) / 2
-    if framing == "crop":
-        side = extent * torch.exp(draws.uniform(math.log(1.08), math.log(1.75)))
-        shift = draws.uniform(-0.5, 0.5, (2,)) * ((side - extent)[:, None] * 0.8 + side[:, None] * 0.12)
+    if framing == "mixed":
+        whole = draws.chance(0.5)
+        (crop_side, crop_shift), (side, shift) = _crop_square(draws, extent), _picture_square(draws, extent)
+        side, shift = torch.where(whole, side, crop_side), torch.where(whole[:, None], shift, crop_shift)
     else:
-        half = torch.deg2rad(draws.uniform(*_HALF_FIELD_DEG)).tan()
-        side = torch.maximum(2 * half, extent * 0.75)
-        # Anywhere, a corner beyond the rim now and then.
-        shift = draws.uniform(-0.5, 0.5, (2,)) * (side - extent * draws.uniform(-0.1, 1.0)).clamp(min=0)[:, None]
+        side, shift = (_crop_square if framing == "crop" else _picture_square)(draws, extent)
     focal = size_px / side
     principal = (size_px - 1) / 2 - focal[:, None] * (middle + shift)
     translation = position - (rotation @ centre[..., None])[..., 0]
     return Viewpoint(rotation, translation, focal, principal)
+
+
+def _crop_square(draws: Draws, extent: Tensor) -> tuple[Tensor, Tensor]:
+    """Side (B,) and shift (B, 2) against the hands' middle of a square round hands of `extent` (B,)."""
+    side = extent * torch.exp(draws.uniform(math.log(1.08), math.log(1.75)))
+    return side, draws.uniform(-0.5, 0.5, (2,)) * ((side - extent)[:, None] * 0.8 + side[:, None] * 0.12)
+
+
+def _picture_square(draws: Draws, extent: Tensor) -> tuple[Tensor, Tensor]:
+    """As `_crop_square`, of a camera's whole picture."""
+    half = torch.deg2rad(draws.uniform(*_HALF_FIELD_DEG)).tan()
+    side = torch.maximum(2 * half, extent * 0.75)
+    # Anywhere, a corner beyond the rim now and then.
+    return side, draws.uniform(-0.5, 0.5, (2,)) * (side - extent * draws.uniform(-0.1, 1.0)).clamp(min=0)[:, None]
 
 
 def _turn(draws: Draws, wrists_m: Tensor, elbows_m: Tensor, seen: Tensor) -> Tensor:
