@@ -32,11 +32,13 @@ class InteractionLibrary:
     gestures : names
     gesture : (N,) int64 index into `gestures`
     poses : N poses of the right and the left hand
+    number : (N,) int64 place of each pose in the file; `held_out` tells by it what a pose is for
     """
 
     gestures: tuple[str, ...]
     gesture: Tensor
     poses: PairPose
+    number: Tensor
 
     def __len__(self) -> int:
         return len(self.gesture)
@@ -50,11 +52,15 @@ class InteractionLibrary:
         order = self.gesture.argsort(stable=True)
         return order[first[gesture] + draws.integers(counts[gesture])]
 
+    def select(self, index: Tensor) -> InteractionLibrary:
+        """A library of the poses at `index` (M,) alone."""
+        return InteractionLibrary(self.gestures, self.gesture[index], self.poses.select(index), self.number[index])
+
     def to(self, device: torch.device | str) -> InteractionLibrary:
         """The same on another device."""
         poses = self.poses
         moved = PairPose(*(v.to(device) for v in (poses.angles_rad, poses.betas, poses.rotation, poses.offset_m)))
-        return InteractionLibrary(self.gestures, self.gesture.to(device), moved)
+        return InteractionLibrary(self.gestures, self.gesture.to(device), moved, self.number.to(device))
 
 
 def save_interactions(
@@ -105,4 +111,4 @@ def load_interactions(weights_dir: Path) -> InteractionLibrary:
         ) from error
     angles = torch.cat([torch.zeros_like(arrays["angles"][:, :, :1]), arrays["angles"]], 2)
     poses = PairPose(angles, arrays["betas"], rotvec_to_matrix(arrays["rotvec"]), arrays["offset"])
-    return InteractionLibrary(names, gesture, poses)
+    return InteractionLibrary(names, gesture, poses, torch.arange(len(gesture)))

@@ -17,6 +17,7 @@ from .background import draw_background
 from .draws import Draws
 from .forearm import HAND, ArmMesh
 from .hand_surface import HandSurface, bone_spheres, vertex_normals
+from .held_out import Use, check_seed, poses_for
 from .interactions import InteractionLibrary, load_interactions
 from .lighting import bump, cast_shadows, draw_lamps, occlusion, shade, unit
 from .occluders import draw_occluders
@@ -42,12 +43,14 @@ class Settings:
     framing : a detector's crop round the hands, or a whole picture
     supersampling : pixels are drawn at this many times the size, then averaged
     shares : kinds of samples
+    use : training or tests, which share neither two-hand poses nor seeds
     """
 
     size_px: int = 192
     framing: Framing = "crop"
     supersampling: float = 1.375
     shares: ArrangementShares = field(default_factory=ArrangementShares)
+    use: Use = "training"
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,7 @@ class Generator(nn.Module):
     Parameters
     ----------
     model : the right hand
-    library : two-hand poses
+    library : two-hand poses, of which those for another use are left out
     settings : what the pictures are like
     """
 
@@ -134,7 +137,7 @@ class Generator(nn.Module):
         self.surface = HandSurface(model)
         self.mesh = ArmMesh(self.surface)
         self.skin = Skin(self.surface)
-        self.library = library
+        self.library = poses_for(library, self.settings.use)
         centres, radii, _ = bone_spheres(model, along=(0.7,))
         mesh = self.mesh
         bone = self.surface.layer.lbs_weights.argmax(1)[self.surface.faces[:, 0]]
@@ -164,7 +167,14 @@ class Generator(nn.Module):
 
     @torch.no_grad()
     def make(self, seed: int, indices: Tensor) -> Samples:
-        """The samples `indices` (B,) int64 of the set `seed`; each is the same in every batch."""
+        """The samples `indices` (B,) int64 of the set `seed`; each is the same in every batch.
+
+        Raises
+        ------
+        HandsError
+            USAGE where the seed is for another use than the settings'
+        """
+        check_seed(seed, self.settings.use)
         device = self.sphere_radii.device
         indices = indices.to(device)
         draws = Draws(seed, indices)
