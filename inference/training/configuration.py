@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, get_args, get_type_hints
 
 from ..contract import ErrorCode, HandsError
-from ..networks.configuration import COMPACT, PAPER, NetworkConfiguration
+from ..networks.configuration import COMPACT, PAIR, PAPER, NetworkConfiguration
 from .paper_losses import LossWeights
 
 NAMED_DIR: Final = Path(__file__).with_name("configurations")
@@ -29,6 +29,15 @@ class ExtraLossWeights:
     depth: float = 0.0
     presence: float = 0.0
     penetration: float = 0.0
+
+
+@dataclass(frozen=True)
+class PairLossWeights:
+    """Weights of the terms that the pair network alone has (`pair_losses`)."""
+
+    points: float = 40.0
+    certainty: float = 1.0
+    presence: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -65,12 +74,14 @@ class TrainingConfiguration:
     Parameters
     ----------
     name : for reports
-    network : ``paper`` or ``compact``
+    network : ``paper``, ``compact`` or ``pair``
     use_attention, cascade_stages : the paper's ablations
     picture_px : side of the network's input, a multiple of 32; the paper's is 256
     train : ``mesh``: the heat-map net is kept, as the authors do (its batch norms' statistics still drift);
         ``heatmaps``: the heat-map net alone, with InterNet's losses; ``all``
     freeze_backbone_norms : keep the ImageNet statistics of the small backbone
+    frozen_blocks : of the pair network's backbone, so many blocks from the picture on never learn
+    backbone_rate : the learning rate of the pair network's backbone, as a share of the rest's
     steps : optimiser steps; 0 counts `epochs`
     epochs : passes through the data
     batch : samples in a process at once
@@ -82,17 +93,19 @@ class TrainingConfiguration:
     ema : decay of the averaged weights, 0 for none
     gradient_clip : largest norm of the gradient, 0 for none
     authors_slips : repeat the errors of the authors' training that are named in reference/network.md
-    losses, extra_losses, augmentation : see there
+    losses, extra_losses, pair_losses, augmentation : see there
     seed : of the first weights, the samples' order and the augmentation
     """
 
     name: str
-    network: Literal["paper", "compact"] = "compact"
+    network: Literal["paper", "compact", "pair"] = "compact"
     use_attention: bool = True
     cascade_stages: int = 3
     picture_px: int = 256
     train: Literal["mesh", "heatmaps", "all"] = "all"
     freeze_backbone_norms: bool = False
+    frozen_blocks: int = 0
+    backbone_rate: float = 1.0
     steps: int = 0
     epochs: int = 1
     batch: int = 32
@@ -109,18 +122,19 @@ class TrainingConfiguration:
     authors_slips: bool = False
     losses: LossWeights = field(default_factory=LossWeights)
     extra_losses: ExtraLossWeights = field(default_factory=ExtraLossWeights)
+    pair_losses: PairLossWeights = field(default_factory=PairLossWeights)
     augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
     seed: int = 0
 
     def network_configuration(self) -> NetworkConfiguration:
         """What the network is made of."""
-        base = PAPER if self.network == "paper" else COMPACT
+        base = {"paper": PAPER, "pair": PAIR}.get(self.network, COMPACT)
         return replace(
             base,
             use_attention=self.use_attention,
             cascade_stages=self.cascade_stages,
             picture_px=self.picture_px,
-            heatmap_px=self.picture_px // 4,
+            heatmap_px=self.picture_px // (1 if self.network == "pair" else 4),
         )
 
     def to_json(self) -> str:
@@ -254,6 +268,8 @@ _RANGES: Final[Mapping[str, _Range]] = {
     "accumulate": _Range(1, 100_000),
     "learning_rate": _Range(without_least=True),
     "ema": _BELOW_ONE,
+    "frozen_blocks": _Range(0, 14),
+    "backbone_rate": _CHANCE,
     "augmentation.shift": _CHANCE,
     "augmentation.scale": _BELOW_ONE,  # at 1 a crop may have no side
     "augmentation.rotation_deg": _Range(0, 180),
@@ -307,4 +323,9 @@ def _problems(configuration: TrainingConfiguration) -> Mapping[str, bool]:
         and not any((*asdict(configuration.losses).values(), *asdict(extra).values())),
         "the small backbone's heat maps are trained with the rest": not is_paper and configuration.train != "all",
         "freeze_backbone_norms is for the compact network": is_paper and configuration.freeze_backbone_norms,
+        "frozen_blocks and backbone_rate are for the pair network": configuration.network != "pair"
+        and (configuration.frozen_blocks, configuration.backbone_rate) != (0, 1.0),
+        "the pair network has neither heat maps nor depth maps (extra_losses), and its presence is in pair_losses": (
+            configuration.network == "pair" and max(extra.heatmaps, extra.depth, extra.presence) > 0
+        ),
     }

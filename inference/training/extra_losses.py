@@ -43,13 +43,17 @@ class ExtraLosses(nn.Module):
         radii = torch.stack([_sphere_radii(model) for model in models])
         self.register_buffer("radii", radii, persistent=False)
 
-    def forward(self, heatmaps: HeatmapOutput, output: MeshOutput, batch: TrainingBatch) -> dict[str, Tensor]:
-        """The weighted terms, scalars."""
+    def forward(self, heatmaps: HeatmapOutput | None, output: MeshOutput, batch: TrainingBatch) -> dict[str, Tensor]:
+        """The weighted terms, scalars; without heat maps those on the meshes alone."""
         weights, terms = self._weights, dict[str, Tensor]()
         if weights.joints_px:
             terms["joints_px"] = weights.joints_px * self._joints_px(output, batch)
         if weights.vertices:
             terms["vertices"] = weights.vertices * _vertices(output, batch)
+        if weights.penetration:
+            terms["penetration"] = weights.penetration * self._penetration(output, batch)
+        if heatmaps is None:
+            return terms
         if weights.heatmaps:
             terms["heatmaps"] = weights.heatmaps * self._heatmaps(heatmaps, batch)
         if weights.depth:
@@ -58,8 +62,6 @@ class ExtraLosses(nn.Module):
             terms["presence"] = weights.presence * functional.binary_cross_entropy_with_logits(
                 heatmaps.presence_logits.float(), batch.targets.hand_present
             )
-        if weights.penetration:
-            terms["penetration"] = weights.penetration * self._penetration(output, batch)
         return terms
 
     def _joints_px(self, output: MeshOutput, batch: TrainingBatch) -> Tensor:
