@@ -74,6 +74,7 @@ class HandDataset(Protocol):
     name : for reports
     models : the hand models that the annotation refers to
     kinds : (N,) places in `KINDS`
+    kinds_valid : (N,) whether the annotators were sure of the kind
     sequences : (N,) number of the sequence (one camera's view of one take) that a sample belongs to
     frames : (N,) frame number within the sequence
     """
@@ -86,6 +87,9 @@ class HandDataset(Protocol):
 
     @property
     def kinds(self) -> NDArray[np.int8]: ...
+
+    @property
+    def kinds_valid(self) -> NDArray[np.bool_]: ...
 
     @property
     def sequences(self) -> NDArray[np.int32]: ...

@@ -66,6 +66,7 @@ class InterHandDataset:
         rows = _chosen_rows(index, wanted)
         self._index, self._columns, self._pictures, self._rows = index, index.columns, pictures, rows
         self.kinds: NDArray[np.int8] = self._columns["kind"][rows]
+        self.kinds_valid: NDArray[np.bool_] = self._columns["kind_valid"][rows]
         self.sequences: NDArray[np.int32] = self._columns["sequence"][rows]
         self.frames: NDArray[np.int64] = self._columns["frame"][rows].astype(np.int64)
         self._poser = FitPoser(

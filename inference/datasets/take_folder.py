@@ -53,6 +53,7 @@ class TakeFolder:
             )
         self._take_numbers, self._rows = table[:, 0], table[:, 1]
         self.kinds: NDArray[np.int8] = table[:, 2].astype(np.int8)
+        self.kinds_valid: NDArray[np.bool_] = np.ones(len(table), dtype=bool)
         self.sequences: NDArray[np.int32] = table[:, 0].astype(np.int32)
         self.frames: NDArray[np.int64] = np.array(
             [self._takes[number].frames[row] for number, row, _ in table], dtype=np.int64

@@ -254,6 +254,7 @@ class _Batches(Dataset["TrainingBatch | HandsError"]):
                     "hand_present": variation.swap_hands(present),
                     "betas": variation.swap_hands(parameters.betas[place]),
                     "fit_valid": variation.swap_hands(fits) if swap_fits else fits,
+                    "presence_valid": self._dataset.kinds_valid[cut.sample],
                     "vertices_mm": variation.move_points(vertices),
                     # Mirrored vertices are the other hand's only where the models mirror each other.
                     "vertices_valid": variation.swap_hands(fits & (self._mirrored or not variation.flip)),

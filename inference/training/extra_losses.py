@@ -59,9 +59,7 @@ class ExtraLosses(nn.Module):
         if weights.depth:
             terms["depth"] = weights.depth * _depth(heatmaps, batch)
         if weights.presence:
-            terms["presence"] = weights.presence * functional.binary_cross_entropy_with_logits(
-                heatmaps.presence_logits.float(), batch.targets.hand_present
-            )
+            terms["presence"] = weights.presence * _presence(heatmaps, batch)
         return terms
 
     def _joints_px(self, output: MeshOutput, batch: TrainingBatch) -> Tensor:
@@ -85,10 +83,11 @@ class ExtraLosses(nn.Module):
         size = maps.shape[-1]
         place = batch.joints_px.flatten(1, 2) * (size / self._picture_px)
         valid = batch.targets.points_valid.flatten(1)
-        present = batch.targets.hand_present.repeat_interleave(valid.shape[1] // 2, dim=1)
+        absent = (1 - batch.targets.hand_present) * batch.targets.presence_valid[:, None]
+        absent = absent.repeat_interleave(valid.shape[1] // 2, dim=1)
         target = gaussian_maps(place, size, MAP_SIGMA_PX) * valid[..., None, None]
-        # A joint of a present hand that nobody annotated says nothing; one of an absent hand says: not here.
-        counts = torch.maximum(valid, 1 - present)[..., None, None]
+        # A joint of a present hand that nobody annotated says nothing; one of a hand that is surely absent: not here.
+        counts = torch.maximum(valid, absent)[..., None, None]
         error = (maps - target).square() * (1 + _PEAK_WEIGHT * target) * counts
         return error.mean()
 
@@ -134,6 +133,14 @@ def _vertices(output: MeshOutput, batch: TrainingBatch) -> Tensor:
         apart = (own - true).abs().mean(dim=(1, 2))
         total = total + torch.where(valid[:, hand] > 0, apart, torch.zeros_like(apart)).sum()
     return total / valid.sum().clamp_min(1)
+
+
+def _presence(heatmaps: HeatmapOutput, batch: TrainingBatch) -> Tensor:
+    """Cross-entropy over the hands of pictures of which it is sure what they show."""
+    logits, present = heatmaps.presence_logits.float(), batch.targets.hand_present
+    valid = batch.targets.presence_valid[:, None].expand_as(present)
+    entropy = functional.binary_cross_entropy_with_logits(logits, present, reduction="none")
+    return (entropy * valid).sum() / valid.sum().clamp_min(1)
 
 
 def _depth(heatmaps: HeatmapOutput, batch: TrainingBatch) -> Tensor:

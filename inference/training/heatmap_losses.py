@@ -34,13 +34,14 @@ def internet_losses(output: HeatmapOutput, batch: TrainingBatch, picture_px: int
     root_bin = ((wrists[:, 1] - wrists[:, 0]) / (DEPTH_RANGE_MM / 2) + 1) / 2 * ROOT_DEPTH_BINS
     both = batch.targets.points_valid[:, :, 0].prod(dim=1)
     both = both * ((root_bin >= 0) & (root_bin < ROOT_DEPTH_BINS))
+    presence = functional.binary_cross_entropy_with_logits(
+        output.presence_logits.float(), batch.targets.hand_present, reduction="none"
+    )
     root_error = (output.root_depth_bin.float().squeeze(1) - root_bin).abs()
     return {
         "volumes": _volume_error(volumes, place, inside),
         "root_depth": torch.where(both > 0, root_error, torch.zeros_like(root_error)).mean(),
-        "presence": functional.binary_cross_entropy_with_logits(
-            output.presence_logits.float(), batch.targets.hand_present
-        ),
+        "presence": (presence.mean(dim=1) * batch.targets.presence_valid).mean(),
     }
 
 

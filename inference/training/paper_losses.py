@@ -44,6 +44,7 @@ class LossTargets(NamedTuple):
     hand_present : (B, 2)
     betas : (B, 2, S)
     fit_valid : (B, 2) whether the betas of a hand are annotated
+    presence_valid : (B,) whether it is sure which hands are in the picture: where it is not, `hand_present` is a guess
     """
 
     points_mm: Tensor
@@ -51,6 +52,7 @@ class LossTargets(NamedTuple):
     hand_present: Tensor
     betas: Tensor
     fit_valid: Tensor
+    presence_valid: Tensor
 
 
 class _Stages(NamedTuple):

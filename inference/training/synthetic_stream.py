@@ -106,6 +106,7 @@ def batch_of(samples: Samples) -> TrainingBatch:
             hand_present=seen_float,
             betas=samples.betas,
             fit_valid=seen_float,
+            presence_valid=torch.ones_like(seen_float[:, 0]),
         ),
         vertices_mm=MILLIMETRES * samples.vertices_m @ turn,
         vertices_valid=seen_float,

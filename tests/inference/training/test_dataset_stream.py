@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from inference.contract import ErrorCode, HandsError
-from inference.datasets import InterHandDataset
+from inference.datasets import InterHandDataset, SampleFilter, open_interhand
 from inference.training.batch import TrainingBatch
 from inference.training.configuration import AugmentationSettings
 from inference.training.dataset_stream import DatasetStream
-from tests.inference.training.made_run import made_set
+from tests.inference.training.made_run import made_set, silent
+from tests.made_interhand import MODELS, write_interhand
 
 STRONG = AugmentationSettings(strong=0.5, background=0.5)
 
@@ -50,6 +53,23 @@ def test_an_epoch_shows_every_sample_once_in_an_order_of_its_own(dataset: InterH
     for epoch in epochs:
         assert len({tuple(row[:500].tolist()) for row in epoch}) == 12
     assert not torch.equal(*epochs)
+
+
+def test_whether_the_kind_is_sure_comes_from_the_annotation(tmp_path: Path) -> None:
+    root = write_interhand(tmp_path, split="train")
+    path = root / "annotations" / "train" / "InterHand2.6M_train_data.json"
+    content = json.loads(path.read_text())
+    unsure = {content["images"][place]["id"] for place in (0, 3)}
+    for entry in content["annotations"]:
+        entry["hand_type_valid"] = int(entry["image_id"] not in unsure)
+    path.write_text(json.dumps(content))
+    dataset = open_interhand(root, "train", MODELS, wanted=SampleFilter(), report=silent, index_base=tmp_path / "index")
+    assert [int(place) for place in np.flatnonzero(~dataset.kinds_valid)] == [0, 3]
+    batch = next(DatasetStream(dataset, batch=12, augmentation=STRONG, seed=1).batches(0, 1))
+    assert batch.targets.presence_valid.shape == (12,)
+    assert batch.targets.presence_valid.dtype == torch.float32
+    hands_of_unsure = batch.targets.hand_present[batch.targets.presence_valid == 0].sum(dim=1)
+    assert sorted(hands_of_unsure.tolist()) == [1, 2]  # sample 3 shows a single hand
 
 
 @pytest.fixture

@@ -35,7 +35,9 @@ def truth() -> TrainingBatch:
     points_mm = torch.from_numpy(points).float()
     return TrainingBatch(
         picture=torch.zeros(BATCH, 3, 256, 256),
-        targets=LossTargets(points_mm, torch.ones(BATCH, 2, 21), ones, torch.zeros(BATCH, 2, 10), ones),
+        targets=LossTargets(
+            points_mm, torch.ones(BATCH, 2, 21), ones, torch.zeros(BATCH, 2, 10), ones, torch.ones(BATCH)
+        ),
         vertices_mm=torch.from_numpy(vertices).float(),
         vertices_valid=ones,
         joints_px=128 + 0.5 * points_mm[..., :2],
@@ -142,6 +144,37 @@ def test_hands_that_are_absent_do_not_matter_but_in_their_maps() -> None:
     assert float(terms(heatmaps._replace(volumes=phantom), mesh, nonsense)["heatmaps"]) > 0.01
 
 
+def unsure_of_first(batch: TrainingBatch) -> TrainingBatch:
+    """Nobody is sure which hands the first sample shows; its left one is said to be absent."""
+    valid = torch.ones(BATCH)
+    valid[0] = 0
+    present = torch.ones(BATCH, 2)
+    present[0, 1] = 0
+    points_valid = present[..., None].expand(-1, -1, 21)
+    return batch._replace(
+        targets=batch.targets._replace(
+            hand_present=present, fit_valid=present, points_valid=points_valid, presence_valid=valid
+        ),
+        vertices_valid=present,
+    )
+
+
+def test_of_a_sample_of_unsure_kind_nothing_is_said_about_presence() -> None:
+    batch = unsure_of_first(truth())
+    heatmaps, mesh = perfect(batch)
+    wrong = torch.full((BATCH, 2), -4.0)
+    wrong[1] = 30
+    phantom = heatmaps.volumes.clone()
+    phantom[0, 21:] += 0.5  # a left hand that may well be there
+    losses = terms(heatmaps._replace(presence_logits=wrong, volumes=phantom), mesh, batch)
+    assert float(losses["presence"]) < 1e-6
+    assert float(losses["heatmaps"]) < 1e-6
+    unsure = terms(heatmaps._replace(presence_logits=torch.zeros(BATCH, 2)), mesh, batch)
+    assert float(unsure["presence"]) == pytest.approx(np.log(2), rel=1e-4)  # the mean of those that are sure
+    nobody = batch._replace(targets=batch.targets._replace(presence_valid=torch.zeros(BATCH)))
+    assert float(terms(heatmaps._replace(presence_logits=wrong), mesh, nobody)["presence"]) == 0
+
+
 def test_gradients_are_finite_and_point_downhill() -> None:
     batch = truth()
     heatmaps, mesh = perfect(batch)
@@ -213,5 +246,8 @@ def test_internet_s_losses() -> None:
     ignored = internet_losses(wrong, batch._replace(targets=batch.targets._replace(points_valid=valid)), 256)
     assert float(ignored["volumes"]) < 1e-4
     assert float(ignored["root_depth"]) == 0
+    # As in InterNet, samples of unsure kind count in the number of samples alone.
+    half = internet_losses(wrong, unsure_of_first(batch), 256)
+    assert float(half["presence"]) == pytest.approx(np.log(2) / 2, rel=1e-4)
     with pytest.raises(ValueError, match="joint volumes"):
         internet_losses(wrong._replace(root_depth_bin=None), batch, 256)

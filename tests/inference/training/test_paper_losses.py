@@ -56,7 +56,8 @@ def made(seed: int = 0) -> tuple[MeshOutput, LossTargets]:
     points, rest = normal(3, 2, 42, 3, scale=50), normal(3, 2, 32, 3, scale=50)
     output = output_of(points, rest, normal(3, 2, 20), normal(3, 2, 96), normal(3, 4, scale=0.3))
     ones = torch.ones(3, 2)
-    return output, LossTargets(normal(3, 2, 21, 3, scale=50), torch.ones(3, 2, 21), ones, normal(3, 2, 10), ones)
+    points_mm, betas = normal(3, 2, 21, 3, scale=50), normal(3, 2, 10)
+    return output, LossTargets(points_mm, torch.ones(3, 2, 21), ones, betas, ones, torch.ones(3))
 
 
 def terms(output: MeshOutput, targets: LossTargets, authors: bool = False) -> dict[str, Tensor]:
@@ -75,6 +76,7 @@ def test_every_term_is_the_authors() -> None:
         hand_present=golden["hand_type"],
         betas=golden["shape_param"].unflatten(1, (2, 10)),
         fit_valid=golden["mano_valid"],
+        presence_valid=torch.ones_like(golden["mano_valid"][:, 0]),
     )
     losses = terms(output, targets, authors=True)
     assert set(losses) == set(expected)
