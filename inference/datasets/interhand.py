@@ -24,6 +24,7 @@ from .pictures import read_rgb
 
 HandFilter = Literal["interacting", "single", "both"]
 HAND_FILTERS: Final[tuple[HandFilter, ...]] = ("interacting", "single", "both")
+_LARGEST_FRAME: Final = 2**31 - 1
 INTERHAND_TO_MANO: Final = np.argsort(MANO_TO_INTERHAND)
 """``points[INTERHAND_TO_MANO]`` re-orders InterHand2.6M's 21 joints of a hand to MANO order then tips."""
 
@@ -96,7 +97,7 @@ class InterHandDataset:
         numbers = {f"{capture}/{camera}": row for row, (capture, camera) in enumerate(self._index.cameras)}
         parts = [text.rpartition("/") for text in ids]
         cameras = np.array([numbers.get(camera, -1) for camera, _, _ in parts], dtype=np.int64)
-        frames = np.array([int(frame) if frame.isdigit() else -1 for _, _, frame in parts], dtype=np.int64)
+        frames = np.array([_frame_number(frame) for _, _, frame in parts], dtype=np.int64)
         known = (cameras >= 0) & (frames >= 0)
         own = frame_keys(self._columns["camera"][self._rows], self.frames)
         found = places(own, frame_keys(np.where(known, cameras, 0), np.where(known, frames, 0)))
@@ -203,6 +204,13 @@ def open_interhand(
             "Choose other hands or subjects, or check that the annotations are complete.",
         )
     return dataset
+
+
+def _frame_number(text: str) -> int:
+    """-1 for what is no number, or larger than any frame's."""
+    digits = text.lstrip("0") or text[:1]
+    is_short = digits.isascii() and digits.isdigit() and len(digits) <= len(str(_LARGEST_FRAME))
+    return int(digits) if is_short and int(digits) <= _LARGEST_FRAME else -1
 
 
 def _chosen_rows(index: InterHandIndex, wanted: SampleFilter) -> NDArray[np.int64]:

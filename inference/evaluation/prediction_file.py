@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any, Final
-from zipfile import BadZipFile, ZipFile
-from zlib import error as ZlibError  # noqa: N812 - an exception's name
+from zipfile import ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +18,20 @@ from .prediction import PredictedHands, wrist_offset_from_trans
 
 BATCH: Final = 256
 _OPTIONAL: Final = ("vertices", "trans", "wrist_offset")
-_ROW_SHAPES: Final = {"joints": (2 * POINT_COUNT, 3), "trans": (4,), "wrist_offset": (3,)}
+_ROW_SHAPES: Final[dict[str, tuple[int, ...]]] = {
+    "ids": (),
+    "joints": (2 * POINT_COUNT, 3),
+    "trans": (4,),
+    "wrist_offset": (3,),
+}
 
 
 class PredictionFile:
     """A file of predictions; see `PredictionSource`.
 
-    ``ids`` (N,) as ``capture/camera/frame``, ``joints`` (N, 42, 3), and optionally ``vertices`` (N, V + W, 3), right
-    hand first, in mm, camera axes; ``trans`` (N, 4) or ``wrist_offset`` (N, 3) tell how the hands lie to each other.
+    ``ids`` (N,) as ``capture/camera/frame``, Unicode or UTF-8, ``joints`` (N, 42, 3), and optionally ``vertices``
+    (N, V + W, 3), right hand first, in mm, camera axes; ``trans`` (N, 4) or ``wrist_offset`` (N, 3) tell how the hands
+    lie to each other.
 
     Raises
     ------
@@ -46,10 +50,12 @@ class PredictionFile:
         try:
             with ZipFile(self._path) as archive, ExitStack() as opened:
                 yield from self._read(archive, opened, dataset)
-        except (OSError, BadZipFile, ZlibError, ValueError, KeyError, EOFError) as error:
+        except HandsError:
+            raise
+        except Exception as error:  # a damaged file raises nearly anything, and an encrypted one RuntimeError
             raise HandsError(
                 ErrorCode.INPUT_UNREADABLE,
-                f"The predictions '{self._path}' cannot be read ({error}).",
+                f"The predictions '{self._path}' cannot be read ({str(error) or type(error).__name__}).",
                 "It must be an .npz file with 'ids' (N), 'joints' (N,42,3) and 'vertices' (N,V,3).",
             ) from error
 
@@ -58,11 +64,9 @@ class PredictionFile:
     ) -> Iterator[tuple[NDArray[np.int64], PredictedHands]]:
         members = {name.removesuffix(".npy") for name in archive.namelist()}
         with archive.open("ids.npy") as file:
-            ids = [str(name) for name in np.lib.format.read_array(file, allow_pickle=False)]
-        twice = [name for name, number in Counter(ids).items() if number > 1]
-        if twice:
-            raise ValueError(f"'{twice[0]}' has two predictions")
+            ids = _read_ids(file)
         found = dataset.find(ids)
+        _refuse_two_for_one(ids, found)
         if np.all(found < 0):
             first = f" (the first is '{ids[0]}')" if ids else ""
             raise HandsError(
@@ -71,13 +75,32 @@ class PredictionFile:
                 "Check the split; ids are 'capture/camera/frame'.",
             )
         names = ["joints", *(name for name in _OPTIONAL if name in members)]
-        streams = {name: _Rows(opened.enter_context(archive.open(f"{name}.npy")), name, len(ids)) for name in names}
+        streams = {name: _Rows(opened.enter_context(archive.open(f"{name}.npy")), name) for name in names}
+        for name, stream in streams.items():
+            if stream.count != len(ids):
+                raise ValueError(f"{name} has {stream.count} rows, but there are {len(ids)} ids")
         for start in range(0, len(ids), BATCH):
             rows = {name: stream.take(min(BATCH, len(ids) - start)) for name, stream in streams.items()}
             samples = found[start : start + BATCH]
             known = samples >= 0
             if np.any(known):
-                yield samples[known], _predicted({name: array[known] for name, array in rows.items()}, dataset)
+                wide = {name: array[known].astype(np.float64) for name, array in rows.items()}
+                yield samples[known], _predicted(wide, dataset)
+
+
+def _read_ids(file: IO[bytes]) -> list[str]:
+    rows = _Rows(file, "ids")
+    return [name.decode() if isinstance(name, bytes) else name for name in rows.take(rows.count).tolist()]
+
+
+def _refuse_two_for_one(ids: list[str], found: NDArray[np.int64]) -> None:
+    """ValueError where two predictions are for one sample, be its frame number written with zeros before it or not."""
+    rows = np.flatnonzero(found >= 0)
+    order = rows[np.argsort(found[rows], kind="stable")]
+    same = np.flatnonzero(np.diff(found[order]) == 0)
+    if len(same):
+        one, other = (ids[row] for row in order[same[0] : same[0] + 2])
+        raise ValueError(f"'{one}' has two predictions" if one == other else f"'{one}' and '{other}' are one picture")
 
 
 def _predicted(rows: dict[str, NDArray[np.float64]], dataset: HandDataset) -> PredictedHands:
@@ -93,28 +116,35 @@ def _predicted(rows: dict[str, NDArray[np.float64]], dataset: HandDataset) -> Pr
 
 
 class _Rows:
-    """The rows of one array of the file, in order."""
+    """The rows of one array of the file, in order.
 
-    def __init__(self, file: IO[bytes], name: str, count: int) -> None:
+    Attributes
+    ----------
+    count : how many rows its header promises
+    """
+
+    def __init__(self, file: IO[bytes], name: str) -> None:
         version = np.lib.format.read_magic(file)
         read_header: Any = {
             (1, 0): np.lib.format.read_array_header_1_0,
             (2, 0): np.lib.format.read_array_header_2_0,
-        }[version]
+        }.get(version)
+        if read_header is None:
+            raise ValueError(f"{name} is written in version {version} of numpy's format")
         shape, is_fortran, self._dtype = read_header(file)
-        if is_fortran or not np.issubdtype(self._dtype, np.floating):
-            raise ValueError(f"{name} holds no rows of real numbers")
-        if len(shape) == 0 or shape[0] != count:
-            raise ValueError(f"{name} has shape {shape}, but there are {count} ids")
+        is_text = name == "ids"
+        if self._dtype.kind not in ("US" if is_text else "f") or (is_fortran and len(shape) > 1):
+            raise ValueError(f"{name} holds no {'texts' if is_text else 'rows of real numbers'}")
         expected = _ROW_SHAPES.get(name, (*shape[1:2], 3))
-        if shape[1:] != expected:
-            raise ValueError(f"{name} has rows of shape {shape[1:]}, expected {expected}")
+        if len(shape) == 0 or shape[1:] != expected:
+            raise ValueError(f"{name} has shape {shape}, expected N rows of shape {expected}")
         self._file, self._shape = file, shape[1:]
+        self.count = int(shape[0])
         self._row_bytes = int(np.prod(self._shape, dtype=np.int64)) * self._dtype.itemsize
 
-    def take(self, count: int) -> NDArray[np.float64]:
-        """The next rows."""
+    def take(self, count: int) -> NDArray[Any]:
+        """The next rows, EOFError or ValueError where there are fewer."""
         content = self._file.read(count * self._row_bytes)
         if len(content) != count * self._row_bytes:
             raise EOFError("it ends too early")
-        return np.frombuffer(content, dtype=self._dtype).reshape(count, *self._shape).astype(np.float64)
+        return np.frombuffer(content, dtype=self._dtype).reshape(count, *self._shape)

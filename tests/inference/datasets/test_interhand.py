@@ -61,6 +61,9 @@ def test_samples_are_those_whose_frames_have_fits(root: Path, tmp_path: Path) ->
     assert dataset.ids(samples) == expected
     assert np.array_equal(dataset.find(list(reversed(expected))), samples[::-1])
     assert dataset.find(["0/400262/109", "0/999/100", "nonsense", "0/400262/x", "7/400262/100"]).tolist() == [-1] * 5
+    # Also numbers that, cut to 32 or 64 bits, would be another's.
+    for number in (2**32 + 100, 2**64 + 100, "9" * 5000, "\u00b2", "-1", ""):
+        assert dataset.find([f"0/400262/{number}", "0/400262/0100"]).tolist() == [-1, 0]
     assert dataset.sequence_name(int(dataset.sequences[0])) == "Capture0/0390_made/cam400262"
     assert dataset.frames[:4].tolist() == [100, 100, 103, 103]
 

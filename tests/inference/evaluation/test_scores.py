@@ -6,6 +6,7 @@ import json
 import threading
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -198,6 +199,10 @@ def test_the_protocol_stands_with_every_table_and_object(dataset: InterHandDatas
         (lambda arrays: arrays.update(joints=arrays["joints"].astype(int)), "real numbers"),
         (lambda arrays: arrays["ids"].__setitem__(1, arrays["ids"][0]), "two predictions"),
         (lambda arrays: arrays.update(trans=arrays["trans"][:, :3]), "trans"),
+        (lambda arrays: arrays.update(ids=[zeros_before(arrays["ids"][1]), *arrays["ids"][1:]]), "are one picture"),
+        (lambda arrays: arrays.update(ids=np.arange(12)), "no texts"),
+        (lambda arrays: arrays.update(ids=arrays["ids"][:, None]), "ids has shape"),
+        (lambda arrays: arrays.update(ids=np.full(12, b"\xff")), "utf-8"),
     ],
 )
 def test_files_that_are_not_as_expected(dataset: InterHandDataset, tmp_path: Path, change: Any, word: str) -> None:
@@ -207,6 +212,48 @@ def test_files_that_are_not_as_expected(dataset: InterHandDataset, tmp_path: Pat
         scored(dataset, tmp_path, arrays)
     assert caught.value.code is ErrorCode.INPUT_UNREADABLE
     assert word in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "header", [b"(" * 90, b"-" * 9000, b"\t\n  x\n y", b"{'descr': '<U9', 'fortran_order': False, 'shape': (10**9,)}"]
+)
+def test_a_damaged_header(dataset: InterHandDataset, tmp_path: Path, header: bytes) -> None:
+    path = tmp_path / "damaged.npz"
+    with ZipFile(path, "w") as archive:
+        archive.writestr("ids.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    with pytest.raises(HandsError) as caught:
+        evaluate(dataset, PredictionFile(path), CORRECTED, report=silent)
+    assert caught.value.code is ErrorCode.INPUT_UNREADABLE
+
+
+def test_an_encrypted_file(dataset: InterHandDataset, tmp_path: Path) -> None:
+    path = tmp_path / "encrypted.npz"
+    np.savez(path, **perfect_arrays(dataset))
+    content = bytearray(path.read_bytes())
+    with ZipFile(path) as archive:
+        starts = [member.header_offset for member in archive.infolist()]
+    entry = content.find(b"PK\x01\x02")
+    for start in starts:  # one bit in each of a member's two headers says it
+        content[start + 6] |= 1
+        content[entry + 8] |= 1
+        entry = content.find(b"PK\x01\x02", entry + 1)
+    path.write_bytes(content)
+    with pytest.raises(HandsError, match="is encrypted") as caught:
+        evaluate(dataset, PredictionFile(path), CORRECTED, report=silent)
+    assert caught.value.code is ErrorCode.INPUT_UNREADABLE
+
+
+def test_ids_as_other_programs_write_them(dataset: InterHandDataset, tmp_path: Path) -> None:
+    arrays = perfect_arrays(dataset)
+    expected = scored(dataset, tmp_path, arrays).scores
+    for ids in (arrays["ids"].astype("S"), np.array([zeros_before(name) for name in arrays["ids"]])):
+        assert scored(dataset, tmp_path, arrays | {"ids": ids}).scores == expected
+
+
+def zeros_before(name: str) -> str:
+    """The same id with the frame's number padded."""
+    folder, _, frame = name.rpartition("/")
+    return f"{folder}/{frame:0>7}"
 
 
 def test_files_that_cannot_be_used(dataset: InterHandDataset, tmp_path: Path) -> None:
