@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 import torch
 from torch import Tensor
 
+from .conditions import Conditions
 from .draws import Draws
 from .rasterizer import Fragments, rasterize
 from .skin import Material
@@ -36,32 +37,45 @@ class Lamps(NamedTuple):
     shine: Tensor  # (B, 2) strength and exponent of highlights
 
 
-def draw_lamps(draws: Draws) -> Lamps:
-    """One to three lamps: in front, above, at the side, sometimes behind the hands."""
+def draw_lamps(draws: Draws, conditions: Conditions, hard_shadows: float) -> Lamps:
+    """One to three lamps: in front, above, at the side, sometimes behind the hands.
+
+    Parameters
+    ----------
+    draws : random numbers
+    conditions : backlight, infra-red and so on
+    hard_shadows : share of the lamps whose shadows have sharp rims
+    """
     device = draws.device
     direction = torch.stack([draws.direction() for _ in range(LAMPS)], 1)
     x, y, z = direction.unbind(-1)
-    behind = draws.chance(0.15)[:, None]
-    z = torch.where(behind, z, -z.abs() - 0.15)
+    z = torch.where(conditions.lamps_behind[:, None], z, -z.abs() - 0.15)
     y = y - draws.uniform(0, 0.9)[:, None]
     direction = torch.nn.functional.normalize(torch.stack([x, y, z], -1), dim=-1)
+    from_camera = draws.normal(0, 0.12, (3,)) + torch.tensor([0.0, 0.0, -1.0], device=device)
+    main = direction[:, 0]
+    behind = torch.stack([main[:, 0], main[:, 1], main[:, 2].abs() + 0.5], -1)
+    main = torch.where(conditions.backlight[:, None], behind, main)
+    main = torch.where(conditions.infrared[:, None], from_camera, main)
+    direction = torch.cat([torch.nn.functional.normalize(main, dim=-1)[:, None], direction[:, 1:]], 1)
     temperature = draws.normal(0, 0.16, (LAMPS,)) + draws.normal(0, 0.12)[:, None]
     tint = torch.exp(temperature[..., None] * torch.tensor([0.6, 0.0, -1.0], device=device))
     odd = draws.chance(0.06)[:, None, None]
     tint = torch.where(odd, draws.uniform(0.15, 1.3, (LAMPS, 3)), tint)
     strength = draws.uniform(0.35, 1.0, (LAMPS,)) * torch.tensor([1.0, 0.6, 0.5], device=device)
-    on = torch.stack(
-        [torch.ones(draws.batch, dtype=torch.bool, device=device), draws.chance(0.6), draws.chance(0.35)], 1
-    )
+    strength = strength * (1 + conditions.backlight[:, None] * torch.tensor([0.8, -0.6, -0.6], device=device))
+    first = torch.ones(draws.batch, dtype=torch.bool, device=device)
+    several = ~conditions.infrared
+    on = torch.stack([first, draws.chance(0.6) & several, draws.chance(0.35) & several], 1)
     around = draws.uniform(0.08, 0.75)
-    around = torch.where(draws.chance(0.15), around * 0.25, around)
+    around = torch.where(conditions.dim | conditions.infrared, around * 0.25, around)
     up = torch.nn.functional.normalize(
         draws.normal(0, 0.35, (3,)) + torch.tensor([0.0, -1.0, -0.2], device=device), dim=-1
     )
     sky_tint = torch.exp(draws.normal(0, 0.12)[:, None] * torch.tensor([0.6, 0.0, -1.0], device=device))
     ground = draws.uniform(0.2, 1.0, (3,)) * 0.4 + draws.uniform(0.1, 0.8)[:, None] * 0.6
     shine = torch.stack([draws.uniform(0, 1) ** 2 * 0.45, torch.exp(draws.uniform(math.log(6), math.log(60)))], 1)
-    hard = draws.chance(0.35, (LAMPS,))
+    hard = draws.chance(hard_shadows, (LAMPS,))
     softness = torch.where(hard, draws.uniform(0.0008, 0.003, (LAMPS,)), draws.uniform(0.004, 0.016, (LAMPS,)))
     return Lamps(
         direction,

@@ -14,6 +14,7 @@ from ..hands.model import HandModel
 from ..hands.rotations import matrix_to_rotvec
 from .arrangement import Arrangement, ArrangementShares, draw_arrangement
 from .background import draw_background
+from .conditions import Conditions, ConditionShares, draw_conditions
 from .draws import Draws
 from .forearm import HAND, ArmMesh
 from .hand_surface import HandSurface, bone_spheres, vertex_normals
@@ -29,6 +30,10 @@ from .viewpoint import Framing, Viewpoint, draw_viewpoint
 _NEAR_M: Final = 0.05
 _BRIGHTEST: Final = 2.0
 """Highlights end here: a brighter one would eat into the smooth rims that averaging pixels makes."""
+_INFRARED_SKIN: Final = 0.55
+_BRIGHTER_BEHIND: Final = 1.6
+_DARKER_BEHIND: Final = 1.2
+"""Logarithms by which backgrounds differ from usual where light stands behind the hands, or comes from the camera."""
 _DEEPEST_JOINT_M: Final = 0.03
 """A joint lies no deeper than this under skin of its own bone or of the bone before it."""
 
@@ -43,6 +48,7 @@ class Settings:
     framing : a detector's crop round the hands, or a whole picture
     supersampling : pixels are drawn at this many times the size, then averaged
     shares : kinds of samples
+    conditions : how often the light is hard
     use : training or tests, which share neither two-hand poses nor seeds
     """
 
@@ -50,6 +56,7 @@ class Settings:
     framing: Framing = "crop"
     supersampling: float = 1.375
     shares: ArrangementShares = field(default_factory=ArrangementShares)
+    conditions: ConditionShares = field(default_factory=ConditionShares)
     use: Use = "training"
 
 
@@ -208,8 +215,12 @@ class Generator(nn.Module):
         screen = (scene.view.project(scene.vertices_m) + 0.5) * factor - 0.5
         depth = scene.vertices_m[..., 2].contiguous()
         seen = rasterize(screen, depth, mesh.faces, (large, large), drawn=scene.drawn, near=_NEAR_M)
+        conditions = draw_conditions(draws, self.settings.conditions)
         tone = self.skin.draw_tone(draws)
-        colour = self._shaded(draws, scene, seen, tone, large)
+        # In the near infra-red all skin reflects about alike.
+        alike = _INFRARED_SKIN * draws.uniform(0.75, 1.15)[:, None].expand(-1, 3)
+        tone = torch.where(conditions.infrared[:, None], alike, tone)
+        colour = self._shaded(draws, scene, seen, tone, large=large, conditions=conditions)
         batch = len(scene.indices)
         layer = torch.zeros(4, batch * large * large, device=colour.device)
         layer[:3, seen.pixel] = colour
@@ -219,10 +230,12 @@ class Generator(nn.Module):
         layer = self._moved(draws, layer)
         background = draw_background(draws, size, tone)
         # As bright as the hands within reason, or the exposure would be the background's alone.
-        background = background * torch.exp(draws.normal(-0.7, 0.7))[:, None, None, None]
+        brightness = draws.normal(-0.7, 0.7)
+        brightness = brightness + _BRIGHTER_BEHIND * conditions.backlight - _DARKER_BEHIND * conditions.infrared
+        background = background * torch.exp(brightness)[:, None, None, None]
         light = layer[:, :3] + background * (1 - layer[:, 3:])
         light, clear = draw_occluders(draws, light, tone)
-        picture = develop(draws, light, layer[:, 3:] * clear)
+        picture = develop(draws, light, layer[:, 3:] * clear, conditions)
         return self._truth(scene, seen, picture, clear[:, 0] > 0.5, large)
 
     def _moved(self, draws: Draws, layer: Tensor) -> Tensor:
@@ -232,7 +245,9 @@ class Generator(nn.Module):
         motion = draws.direction()[:, :2] * (length * fast)[:, None]
         return blur_some(layer, torch.zeros_like(length), motion)
 
-    def _shaded(self, draws: Draws, scene: _Scene, seen: Fragments, tone: Tensor, large: int) -> Tensor:
+    def _shaded(
+        self, draws: Draws, scene: _Scene, seen: Fragments, tone: Tensor, *, large: int, conditions: Conditions
+    ) -> Tensor:
         """(3, N) linear light from every fragment of the picture of side `large`."""
         mesh, present = self.mesh, scene.arrangement.present
         normals = vertex_normals(scene.vertices_m, mesh.faces)
@@ -251,7 +266,7 @@ class Generator(nn.Module):
             uv=seen.interpolate_corners(mesh.corner_uv),
             rest_m=values[:, 6:9],
         )
-        lamps = draw_lamps(draws)
+        lamps = draw_lamps(draws, conditions, self.settings.conditions.hard_shadows)
         shown = torch.where(present.any(1, keepdim=True), present, torch.ones_like(present)).float()
         centre = (scene.points_m.mean(2) * shown[..., None]).sum(1) / shown.sum(1, keepdim=True)
         shadows = cast_shadows(

@@ -8,6 +8,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from .conditions import Conditions
 from .draws import Draws
 from .skin import linear_to_srgb
 
@@ -51,7 +52,7 @@ def blur_some(picture: Tensor, sigma_px: Tensor, motion_px: Tensor) -> Tensor:
     return result
 
 
-def develop(draws: Draws, light: Tensor, subject: Tensor) -> Tensor:
+def develop(draws: Draws, light: Tensor, subject: Tensor, conditions: Conditions) -> Tensor:
     """(B, 3, S, S) uint8 RGB from linear light (B, 3, S, S).
 
     Parameters
@@ -59,16 +60,17 @@ def develop(draws: Draws, light: Tensor, subject: Tensor) -> Tensor:
     draws : random numbers
     light : the scene
     subject : (B, 1, S, S) share of the hands in each pixel, which exposure is measured on
+    conditions : dark, noisy, without colours
     """
     defocus = torch.where(draws.chance(0.3), draws.uniform(0.3, 1.5), torch.zeros(draws.batch, device=light.device))
     shake = draws.direction()[:, :2] * (draws.uniform(0, 1) ** 2 * 8 * draws.chance(0.12))[:, None]
     scale_px = light.shape[-1] / 192
     light = blur_some(light, defocus * scale_px, shake * scale_px)
     scale = draws.choice(_SCALE_SHARES)
-    light = _expose(draws, light, subject)
+    light = _expose(draws, light, subject, conditions)
     result = torch.empty(light.shape, dtype=torch.uint8, device=light.device)
     size = light.shape[-1]
-    parameters = _Noise(draws)
+    parameters = _Noise(draws, conditions.noisy)
     for number, factor in enumerate(_SCALES):
         chosen = (scale == number).nonzero().squeeze(1)
         if len(chosen) == 0:
@@ -84,17 +86,18 @@ def develop(draws: Draws, light: Tensor, subject: Tensor) -> Tensor:
     return result
 
 
-def _expose(draws: Draws, light: Tensor, subject: Tensor) -> Tensor:
+def _expose(draws: Draws, light: Tensor, subject: Tensor, conditions: Conditions) -> Tensor:
     """Brightness as an automatic exposure would set it, badly now and then; white balance; saturation; contrast."""
     grey = light.mean(1, keepdim=True)
     whole = grey.mean((1, 2, 3))
     weight = subject + 1e-4
     hands = (grey * weight).sum((1, 2, 3)) / weight.sum((1, 2, 3))
     has_hands = subject.mean((1, 2, 3)) > 0.004
-    on_hands = torch.where(has_hands, draws.uniform(0.4, 1.0), torch.zeros_like(whole))
+    on_hands = torch.where(conditions.backlight, draws.uniform(0.1, 0.8), draws.uniform(0.4, 1.0))
+    on_hands = torch.where(has_hands, on_hands, torch.zeros_like(whole))
     measured = torch.exp(on_hands * hands.clamp(min=1e-3).log() + (1 - on_hands) * whole.clamp(min=4e-3).log())
     target = torch.exp(draws.normal(math.log(0.2), 0.4))
-    target = torch.where(draws.chance(0.08), target * 0.3, target)
+    target = torch.where(conditions.dark, target * 0.3, target)
     gain = (target / measured.clamp(min=1e-3)).clamp(0.05, 30)
     # What hands can be seen on must stay visible: neither black nor burnt out.
     bright = (gain * hands).clamp(0.025, 0.5) / hands.clamp(min=1e-4)
@@ -110,22 +113,21 @@ def _expose(draws: Draws, light: Tensor, subject: Tensor) -> Tensor:
     picture = ((picture - 0.4) * contrast + 0.4 + draws.normal(0, 0.02)[:, None, None, None]).clamp(0, 1)
     luma = (picture * torch.tensor(_LUMA, device=light.device)[:, None, None]).sum(1, keepdim=True)
     colour = draws.uniform(0.65, 1.3)
-    monochrome = draws.chance(0.07)
-    infrared = draws.chance(0.03)
-    colour = torch.where(monochrome | infrared, torch.zeros_like(colour), colour)[:, None, None, None]
+    colour = torch.where(conditions.monochrome, torch.zeros_like(colour), colour)[:, None, None, None]
     picture = luma + (picture - luma) * colour
-    # Infra-red: skin is brighter than in daylight, the light falls off.
-    picture = torch.where(infrared[:, None, None, None], picture.clamp(0, 1) ** 0.7, picture)
     return picture.clamp(0, 1)
 
 
 class _Noise:
     """Noise and compression, drawn for the batch, applied to parts of it."""
 
-    def __init__(self, draws: Draws) -> None:
+    def __init__(self, draws: Draws, noisy: Tensor) -> None:
         self._draws = draws
         self._read = torch.exp(draws.uniform(math.log(0.0008), math.log(0.02)))
         self._shot = torch.exp(draws.uniform(math.log(0.003), math.log(0.04)))
+        much = torch.exp(draws.uniform(math.log(0.02), math.log(0.07)))
+        self._read = torch.where(noisy, much, self._read)
+        self._shot = torch.where(noisy, 1.5 * much, self._shot)
         self._grain = draws.chance(0.3)
         self._quality = draws.uniform(28, 97)
         self._compressed = draws.chance(0.75)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from inference.synthesis.conditions import Conditions, ConditionShares, draw_conditions
 from inference.synthesis.draws import Draws
 from inference.synthesis.sensor import blur, blur_some, develop, jpeg
 from inference.synthesis.skin import linear_to_srgb, srgb_to_linear
@@ -60,12 +61,43 @@ def test_srgb_and_linear_light_are_each_other_s_inverse() -> None:
     assert float(srgb_to_linear(torch.tensor(0.5))) == pytest.approx(0.2140, abs=1e-4)
 
 
-def test_exposure_shows_dark_and_bright_hands() -> None:
+def conditions(**shares: float) -> Conditions:
+    """40 pictures under none but the given circumstances."""
+    none = dict.fromkeys(vars(ConditionShares()), 0.0)
+    return draw_conditions(Draws(1, torch.arange(40)), ConditionShares(**{**none, **shares}))
+
+
+def lit_hands(brightness: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Light of 40 pictures with a square of hands, and where that is."""
     subject = torch.zeros(40, 1, 32, 32)
     subject[:, :, 8:24, 8:24] = 1
+    light = torch.tensor([0.1, 0.11, 0.08])[:, None, None] * (1 - subject) + brightness * subject
+    return light, subject
+
+
+@pytest.mark.parametrize("circumstance", ["none", "backlight", "dark"])
+def test_exposure_shows_dark_and_bright_hands(circumstance: str) -> None:
+    met = conditions() if circumstance == "none" else conditions(**{circumstance: 1.0})
     for brightness in (0.002, 0.2, 6.0):
-        light = torch.full((40, 3, 32, 32), 0.1) * (1 - subject) + brightness * subject
-        picture = develop(Draws(0, torch.arange(40)), light, subject).float()
+        light, subject = lit_hands(brightness)
+        picture = develop(Draws(0, torch.arange(40)), light, subject, met).float()
         hands = picture[:, :, 10:22, 10:22].mean((1, 2, 3))
         assert float(hands.min()) > 8 and float(hands.max()) < 245
-        assert float(hands.std()) > 10
+        assert float(hands.std()) > 4
+
+
+def test_circumstances_do_to_pictures_what_they_say() -> None:
+    light, subject = lit_hands(0.3)
+
+    def developed(met: Conditions) -> torch.Tensor:
+        return develop(Draws(0, torch.arange(40)), light, subject, met).float()
+
+    usual = developed(conditions())
+    inside = usual[..., 10:22, 10:22]
+    assert float(developed(conditions(dark=1.0))[..., 10:22, 10:22].mean() / inside.mean()) < 0.8
+    noisy = developed(conditions(noisy=1.0))[..., 10:22, 10:22]
+    assert float(noisy.std((2, 3)).mean() / inside.std((2, 3)).mean()) > 1.5
+    for met in (conditions(monochrome=1.0), conditions(infrared=1.0)):
+        # What colour is left is the noise's.
+        assert float((developed(met).mean((2, 3)).amax(1) - developed(met).mean((2, 3)).amin(1)).max()) < 3
+    assert float((usual.mean((2, 3)).amax(1) - usual.mean((2, 3)).amin(1)).max()) > 5
