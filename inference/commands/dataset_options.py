@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ..contract import TAKE_SUFFIX
+from ..contract import TAKE_SUFFIX, ErrorCode, HandsError
 from .models_option import add_models_option, model_folder
 from .number import whole_number
 from .output import Output
@@ -57,6 +57,10 @@ def open_dataset(
     from ..engines.engine import WEIGHTS_DIR
     from ..hands.open_hand import load_hand_models
 
+    if not arguments.data.is_dir():  # told before anyone is sent to fetch MANO
+        raise HandsError(
+            ErrorCode.INPUT_MISSING, f"There is no folder '{arguments.data}'.", "Check the path of the data set."
+        )
     folder = model_folder(arguments)
     if arguments.data.is_dir() and (takes := sorted(arguments.data.glob(f"*{TAKE_SUFFIX}"))):
         shipped = load_hand_models(arguments.weights or WEIGHTS_DIR)

@@ -13,6 +13,7 @@ from .interrupt import cancel_on_signals
 from .models_option import model_folder
 from .number import whole_number
 from .output import PersonOutput
+from .writable import require_writable_file
 
 if TYPE_CHECKING:
     from ..datasets import HandDataset, PictureReader
@@ -69,6 +70,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise HandsError(
             ErrorCode.USAGE, f"Protocol '{protocol.name}' is for interacting hands alone.", "Leave out --hands."
         )
+    json_file = None if arguments.json in (None, _STDOUT) else Path(arguments.json)
+    for path in filter(None, (json_file, arguments.report)):
+        require_writable_file(path)
     with cancel_on_signals() as cancelled, PersonOutput() as output:
         hands = arguments.hands or ("interacting" if protocol.only_interacting else "both")
         dataset = open_dataset(arguments, hands, output, cancelled)
@@ -85,6 +89,11 @@ def run(arguments: argparse.Namespace) -> int:
         if reader.skipped:
             evaluation.scores.notes.append(reader.summary())
     scores = evaluation.scores
+    text = json.dumps(scores.as_dict(), allow_nan=False, indent=1)
+    # First, so that hours of work are not lost to a full disk.
+    print(text if arguments.json == _STDOUT else format_scores(scores), flush=True)  # noqa: T201 - the result
+    if json_file is not None:
+        _write(json_file, text + "\n")
     if arguments.report:
         from ..evaluation.contact_sheet import worst_tiles
 
@@ -94,10 +103,6 @@ def run(arguments: argparse.Namespace) -> int:
             for item, jpeg in worst_tiles(dataset, evaluation.worst, sheet)
         ]
         _write(arguments.report, html_report(scores, tiles))
-    text = json.dumps(scores.as_dict(), allow_nan=False, indent=1)
-    if arguments.json not in (None, _STDOUT):
-        _write(Path(arguments.json), text + "\n")
-    print(text if arguments.json == _STDOUT else format_scores(scores))  # noqa: T201 - the result
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from html.parser import HTMLParser
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from inference.__main__ import main
+from inference.contract import ErrorCode
 from inference.models import ModelFolder
 from inference.models.importing import Acceptance, import_files, licences_of, recognise_files
 from tests.inference.evaluation.made_predictions import made_dataset, perfect_arrays
@@ -106,6 +108,42 @@ def test_mistakes_are_told_in_a_sentence(
 ) -> None:
     assert main([*command, *words]) not in (0, 9)
     assert re.search(sentence, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("option", ["--json", "--report"])
+@pytest.mark.parametrize("place", ["folder", "nowhere/x", "file/x"])
+def test_a_result_that_cannot_be_written_is_told_before_the_work(
+    option: str, place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("kept")
+    words = ["evaluate", "--data", "no set", "--predictions", "none.npz", "--protocol", "corrected"]
+    assert main([*words, option, str(tmp_path / place)]) == ErrorCode.OUTPUT_NOT_WRITABLE.exit_code
+    assert f"'{tmp_path / place}' cannot be written" in capsys.readouterr().err
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+def test_looking_whether_a_result_can_be_written_leaves_nothing_and_spoils_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("kept")
+    for name in ("file", "new"):
+        words = ["evaluate", "--data", "no set", "--predictions", "none.npz", "--protocol", "corrected"]
+        assert main([*words, "--json", str(tmp_path / name)]) == ErrorCode.INPUT_MISSING.exit_code
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+def test_the_table_is_printed_even_where_writing_fails_in_the_end(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path, text: str, **_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", fail)
+    code = main([*command, "--protocol", "corrected", "--json", str(tmp_path / "out.json")])
+    assert code == ErrorCode.DISK_FULL.exit_code
+    captured = capsys.readouterr()
+    assert captured.out.startswith("Protocol 'corrected'")
+    assert "is full" in captured.err
 
 
 def test_tiles_show_the_truth_and_the_prediction(command: list[str], tmp_path: Path) -> None:
