@@ -75,11 +75,13 @@ class ErrorTable:
         """The samples with the largest mean errors, worst first."""
         return [entry[2] for entry in sorted(self._worst, key=lambda entry: entry[:2], reverse=True)]
 
+    @np.errstate(all="ignore")  # placeholders of hands that were not found may be any numbers
     def add(self, samples: NDArray[np.int64], predicted: PredictedHands) -> None:
         """Measure predictions of samples."""
         truth = self._dataset.truth(samples)
+        palms_mm = palm_length(predicted.points_mm)
         # A hand whose palm has no length (all zeros, say) is a placeholder: nothing can be aligned by it.
-        found = np.isfinite(predicted.points_mm).all(axis=(2, 3)) & (palm_length(predicted.points_mm) > 0)
+        found = np.isfinite(predicted.points_mm).all(axis=(2, 3)) & (palms_mm > 0) & np.isfinite(palms_mm)
         measured = truth.fit_valid & found
         self.seen[samples] = True
         self.missed += int((truth.fit_valid & ~found).sum())

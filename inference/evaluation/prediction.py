@@ -43,8 +43,10 @@ class PredictionSource(Protocol):
         ...
 
 
+@np.errstate(all="ignore")  # placeholders of hands that were not found may be any numbers
 def wrist_offset_from_trans(points_mm: Array, trans: Array) -> Array:
-    """(n, 3) left wrist minus right wrist in mm, from the network's relation between the hands.
+    """(n, 3) left wrist minus right wrist in mm, from the network's relation between the hands; not finite where a
+    palm has no length.
 
     Parameters
     ----------

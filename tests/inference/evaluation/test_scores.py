@@ -14,6 +14,7 @@ import pytest
 from inference.contract import ErrorCode, HandsError
 from inference.datasets import InterHandDataset, SampleFilter, open_interhand
 from inference.evaluation.evaluate import Evaluation, evaluate
+from inference.evaluation.html_report import html_report
 from inference.evaluation.prediction_file import PredictionFile
 from inference.evaluation.protocol import AUTHORS, CORRECTED, PROTOCOLS, Protocol
 from inference.evaluation.scores import JOINT_LABELS
@@ -112,17 +113,31 @@ def test_the_corrected_protocol_leaves_the_roots_out(dataset: InterHandDataset, 
     assert JOINT_LABELS[4] == "right middle1"
 
 
-@pytest.mark.parametrize("placeholder", [np.nan, 0.0])
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("protocol", list(PROTOCOLS.values()), ids=list(PROTOCOLS))
+@pytest.mark.parametrize("placeholder", [np.nan, 0.0, np.inf, "random numbers of 300 digits"])
 def test_hands_that_were_not_found_are_counted_and_in_no_mean(
-    dataset: InterHandDataset, tmp_path: Path, placeholder: float
+    dataset: InterHandDataset, tmp_path: Path, placeholder: float | str, protocol: Protocol
 ) -> None:
     arrays = perfect_arrays(dataset)
-    arrays["joints"][0, :21] = placeholder
-    scores = scored(dataset, tmp_path, arrays).scores
+    arrays["joints"] = arrays["joints"].astype(np.float64)
+    is_huge = isinstance(placeholder, str)
+    arrays["joints"][0, :21] = 1e300 * np.random.default_rng(0).normal(size=(21, 3)) if is_huge else placeholder
+    scores = scored(dataset, tmp_path, arrays, protocol, keep_worst=2).scores
     assert scores.missed_hands == 1
     assert "1 annotated hands were not predicted" in " ".join(scores.notes)
     assert scores.groups["all"].mpjpe_mm == pytest.approx(0, abs=1e-3)
-    assert scores.groups["all"].pa_mpjpe_mm == pytest.approx(0, abs=1e-3)
+    assert scores.groups["all"].pa_mpjpe_mm == (pytest.approx(0, abs=1e-3) if protocol.is_extended else None)
+
+
+@pytest.mark.filterwarnings("error")
+def test_where_no_hand_was_found_nothing_is_measured(dataset: InterHandDataset, tmp_path: Path) -> None:
+    arrays = {name: np.full_like(array, 0) for name, array in perfect_arrays(dataset).items()}
+    arrays["ids"] = np.array(dataset.ids(np.arange(len(dataset))))
+    scores = scored(dataset, tmp_path, arrays, keep_worst=2).scores
+    assert [group.mpjpe_mm for group in scores.groups.values()] == [None] * 3
+    assert scores.groups["all"].auc is None
+    html_report(scores, [])
 
 
 def test_vertices_that_are_not_numbers_leave_the_joints_their_means(dataset: InterHandDataset, tmp_path: Path) -> None:
