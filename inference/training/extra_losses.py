@@ -78,7 +78,8 @@ class ExtraLosses(nn.Module):
         return total / (len(stages) * valid.sum().clamp_min(1))
 
     def _heatmaps(self, heatmaps: HeatmapOutput, batch: TrainingBatch) -> Tensor:
-        """Squared error of the 2.5-D maps; maps of absent hands and of joints outside of the picture are empty."""
+        """Squared error of the 2.5-D maps, mean over those that count; those of absent hands and of joints outside of
+        the picture are empty."""
         maps = heatmaps.volumes.float().squeeze(2)
         size = maps.shape[-1]
         place = batch.joints_px.flatten(1, 2) * (size / self._picture_px)
@@ -89,7 +90,7 @@ class ExtraLosses(nn.Module):
         # A joint of a present hand that nobody annotated says nothing; one of a hand that is surely absent: not here.
         counts = torch.maximum(valid, absent)[..., None, None]
         error = (maps - target).square() * (1 + _PEAK_WEIGHT * target) * counts
-        return error.mean()
+        return error.sum() / (counts.sum() * size**2).clamp_min(1)
 
     def _penetration(self, output: MeshOutput, batch: TrainingBatch) -> Tensor:
         """How much deeper spheres inside the two hands overlap than in truth, squared, in palm lengths."""

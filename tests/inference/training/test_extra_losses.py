@@ -175,6 +175,23 @@ def test_of_a_sample_of_unsure_kind_nothing_is_said_about_presence() -> None:
     assert float(terms(heatmaps._replace(presence_logits=wrong), mesh, nobody)["presence"]) == 0
 
 
+def test_maps_that_do_not_count_do_not_thin_the_others_out() -> None:
+    batch = truth()
+    heatmaps, mesh = perfect(batch)
+    off = heatmaps._replace(volumes=heatmaps.volumes + 0.1)
+    everything = float(terms(off, mesh, batch)["heatmaps"])
+    # The mean as it was before maps could be left out: the weight keeps its meaning.
+    weights = 1 + 20 * heatmaps.volumes
+    assert everything == pytest.approx(float((0.01 * weights).mean()), rel=1e-4)
+    valid = torch.ones(BATCH, 2, 21)
+    valid[:, 0, 1:] = 0  # most of one hand, not annotated
+    partly = batch._replace(targets=batch.targets._replace(points_valid=valid))
+    counted = (0.01 * weights)[valid.flatten(1) > 0]
+    assert float(terms(off, mesh, partly)["heatmaps"]) == pytest.approx(float(counted.mean()), rel=1e-4)
+    nothing = batch._replace(targets=batch.targets._replace(points_valid=torch.zeros(BATCH, 2, 21)))
+    assert float(terms(off, mesh, nothing)["heatmaps"]) == 0
+
+
 def test_gradients_are_finite_and_point_downhill() -> None:
     batch = truth()
     heatmaps, mesh = perfect(batch)
