@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ..contract import ErrorCode, HandsError, output_error
 from ..fit.placement import AnswerAxes
-from .batch import TrainingBatch
+from .batch import StepBatch
 from .configuration import configuration_from_json
 from .run_identity import RunIdentity
 
@@ -127,10 +127,10 @@ class RunFolder:
             "Start a new run in another folder, from this one's network.safetensors with --first-weights if you like.",
         )
 
-    def save_bad_batch(self, batch: TrainingBatch, rank: int = 0) -> Path:
-        """Keep the batch that broke training in the process of that rank."""
+    def save_bad_batch(self, parts: Sequence[StepBatch], rank: int = 0) -> Path:
+        """Keep what broke training in the process of that rank: a list of the tensors of every part of the step."""
         path = self.path / (f"bad_batch_{rank}.pt" if rank else "bad_batch.pt")
-        tensors = {name: tensor.cpu() for name, tensor in batch.named_tensors().items()}
+        tensors = [{name: tensor.cpu() for name, tensor in part.named_tensors().items()} for part in parts]
         self._replace(path, lambda part: torch.save(tensors, part))
         return path
 

@@ -15,7 +15,7 @@ from ..hands.model import HandModel
 from ..hands.open_hand import load_hand_models
 from ..networks.intershape import InterShape
 from ..synthesis.sample import Settings
-from .batch import BatchStream
+from .batch import BatchStream, TrainingBatch
 from .configuration import TrainingConfiguration
 from .dataset_stream import DatasetStream
 from .distributed import World
@@ -26,6 +26,7 @@ from .supervised import SupervisedNetwork
 from .synthetic_stream import SyntheticStream
 from .trainer import Trainer
 
+InterShapeTrainer = Trainer[TrainingBatch, InterShape]
 START_IMAGENET: Final = "imagenet"
 START_RANDOM: Final = "random"
 SYNTHETIC_EPOCH: Final = 1_000_000
@@ -68,7 +69,7 @@ def make_trainer(
     imagenet: Path | None = None,
     broken: BrokenPictures = "fatal",
     workers: int = 0,
-) -> Trainer:
+) -> InterShapeTrainer:
     """A trainer on a data set; a run that is in `out` goes on."""
     stream = DatasetStream(
         dataset,
@@ -95,7 +96,7 @@ def make_synthetic_trainer(
     start: str = START_IMAGENET,
     imagenet: Path | None = None,
     workers: int = 0,
-) -> Trainer:
+) -> InterShapeTrainer:
     """A trainer on pictures of the open hand that are drawn meanwhile, no two alike; a run that is in `out` goes on.
 
     An epoch is a million pictures.
@@ -137,7 +138,7 @@ def samples_of(dataset: HandDataset) -> str:
 
 def trainer_on(
     configuration: TrainingConfiguration,
-    stream: BatchStream,
+    stream: BatchStream[TrainingBatch],
     data: str,
     models: tuple[HandModel, HandModel],
     folder: RunFolder,
@@ -145,7 +146,7 @@ def trainer_on(
     world: World,
     start: str = START_IMAGENET,
     imagenet: Path | None = None,
-) -> Trainer:
+) -> InterShapeTrainer:
     """A trainer on any row of batches.
 
     Parameters

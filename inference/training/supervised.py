@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..networks.intershape import InterShape
@@ -13,9 +15,11 @@ from .configuration import TrainingConfiguration
 from .extra_losses import ExtraLosses
 from .heatmap_losses import internet_losses
 from .paper_losses import paper_losses
+from .supervised_module import SupervisedModule
+from .tensorboard import draw_predictions
 
 
-class SupervisedNetwork(nn.Module):
+class SupervisedNetwork(SupervisedModule[TrainingBatch, InterShape]):
     """Gives the weighted loss terms of a batch; ``train()`` keeps frozen what the configuration freezes.
 
     Parameters
@@ -29,6 +33,9 @@ class SupervisedNetwork(nn.Module):
         super().__init__()
         self.network, self.extra = network, extra
         self._configuration = configuration
+        # All of the paper's network that learns is looked at by some loss, whatever its configuration.
+        whole = configuration.use_attention and all(vars(configuration.extra_losses).values())
+        self.may_lack_gradients = configuration.network == "compact" and not whole
         kept: list[nn.Module] = []
         if configuration.train == "mesh":
             kept = [network.heatmap_predictor]
@@ -65,6 +72,10 @@ class SupervisedNetwork(nn.Module):
         if configuration.train == "all" and configuration.network == "paper":
             terms |= internet_losses(heatmaps, batch, picture_px)
         return terms
+
+    def draw(self, batch: TrainingBatch, count: int) -> NDArray[np.uint8]:
+        """See `draw_predictions`."""
+        return draw_predictions(self.network, batch, count)
 
     def _precision(self, device: torch.device) -> AbstractContextManager[object]:
         if self._configuration.precision == "bf16":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ..hands.joints import PARENTS, TIP_PARENTS
 from .batch import TrainingBatch
@@ -55,10 +56,10 @@ class ScalarsAndPictures:
                 if name != "step":
                     self._writer.add_scalar(name, value, step)
 
-    def pictures(self, step: int, network: InterShape, batch: TrainingBatch, count: int) -> None:
-        """The first samples of a batch with truth (white) and the heat maps' peaks as bones."""
+    def picture(self, step: int, draw: Callable[[], NDArray[np.uint8]]) -> None:
+        """What `draw` gives, (H, W, 3) RGB; it is not called where nothing is written."""
         if self._writer is not None:
-            self._writer.add_image("predictions", draw_predictions(network, batch, count), step, dataformats="HWC")
+            self._writer.add_image("predictions", draw(), step, dataformats="HWC")
 
     def close(self) -> None:
         """Write what is left."""
@@ -81,15 +82,20 @@ def draw_predictions(network: InterShape, batch: TrainingBatch, count: int) -> N
     for module in was_training:
         module.training = True
     factor = picture.shape[-1] / summary.attention.shape[-1]
-    peaks = (summary.peaks_xyc[..., :2] * factor).unflatten(1, (2, -1)).float().cpu().numpy()
-    truth, valid = (part[:count].float().cpu().numpy() for part in (batch.joints_px, batch.targets.points_valid))
+    peaks = (summary.peaks_xyc[..., :2] * factor).unflatten(1, (2, -1))
+    return draw_joints(picture, peaks, batch.joints_px[:count], batch.targets.points_valid[:count])
+
+
+def draw_joints(picture: Tensor, joints_px: Tensor, true_px: Tensor, valid: Tensor) -> NDArray[np.uint8]:
+    """(2 S, 2 S * B, 3) RGB: pictures (B, 3, S, S) with bones of joints (B, 2, 21, 2) in colour, the true ones white."""
+    said, truth, counts = (part.float().cpu().numpy() for part in (joints_px, true_px, valid))
     tiles = []
     for number, pixels in enumerate((picture * 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()):
         tile = np.repeat(np.repeat(pixels, _ENLARGED, axis=0), _ENLARGED, axis=1).copy()
         for hand, colour in enumerate(_COLOURS):
-            for points, paint in ((truth[number, hand], _TRUTH_COLOUR), (peaks[number, hand], colour)):
+            for points, paint in ((truth[number, hand], _TRUTH_COLOUR), (said[number, hand], colour)):
                 for end, start in _BONES:
-                    if valid[number, hand, end] and valid[number, hand, start]:
+                    if counts[number, hand, end] and counts[number, hand, start]:
                         _line(tile, points[start], points[end], paint)
         tiles.append(tile)
     return np.concatenate(tiles, axis=1)

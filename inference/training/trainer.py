@@ -6,10 +6,10 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Generic
 
 import torch
 from torch import Tensor, nn
@@ -17,14 +17,13 @@ from torch.nn.parallel import DistributedDataParallel
 
 from ..contract import ErrorCode, HandsError, progress_record
 from ..hands.model import HandModel
-from ..networks.intershape import InterShape
-from .batch import BatchStream, TrainingBatch
+from .batch import BatchStream
 from .configuration import TrainingConfiguration
 from .distributed import World
 from .learning_rate import learning_rate
 from .run_folder import RunFolder, SavedRun
 from .run_identity import RunIdentity, hashes_of
-from .supervised import SupervisedNetwork
+from .supervised_module import Batch, Network, SupervisedModule
 from .tensorboard import ScalarsAndPictures
 
 _logger = logging.getLogger(__name__)
@@ -47,11 +46,22 @@ class Limits:
     minutes : of this call; 0 for no limit
     steps : stop when this many steps of the run are done; 0 for no limit
     cancelled : set by Ctrl-C
+
+    Raises
+    ------
+    HandsError
+        USAGE for limits that would never or always be reached
     """
 
     minutes: float = 0.0
     steps: int = 0
     cancelled: threading.Event | None = None
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.minutes < math.inf and self.steps >= 0):
+            raise HandsError(
+                ErrorCode.USAGE, "The minutes and steps to stop after must be numbers from 0 up.", "Leave them out."
+            )
 
 
 @dataclass(frozen=True)
@@ -78,7 +88,7 @@ class TrainingResult:
         return self.step >= self.total_steps
 
 
-class Trainer:
+class Trainer(Generic[Batch, Network]):
     """One run.
 
     Parameters
@@ -99,9 +109,9 @@ class Trainer:
 
     def __init__(
         self,
-        supervised: SupervisedNetwork,
+        supervised: SupervisedModule[Batch, Network],
         configuration: TrainingConfiguration,
-        stream: BatchStream,
+        stream: BatchStream[Batch],
         data: str,
         *,
         models: tuple[HandModel, HandModel],
@@ -122,7 +132,7 @@ class Trainer:
         )
         self._parameters = parameters
         self.step = 0
-        self._shown: TrainingBatch | None = None
+        self._shown: Batch | None = None
         # Without averaging these are the network's own tensors, always up to date.
         self._averaged = supervised.network.state_dict()
         if configuration.ema:
@@ -132,11 +142,11 @@ class Trainer:
         if world.size > 1:
             ids = [world.device.index] if world.device.type == "cuda" else None
             self._module = DistributedDataParallel(
-                supervised, device_ids=ids, find_unused_parameters=_may_lack_gradients(configuration)
+                supervised, device_ids=ids, find_unused_parameters=supervised.may_lack_gradients
             )
 
     @property
-    def network(self) -> InterShape:
+    def network(self) -> Network:
         """What is trained."""
         return self._supervised.network
 
@@ -156,28 +166,28 @@ class Trainer:
         world, accumulate = self._world, self._configuration.accumulate
         batches = self._stream.batches(self.step * accumulate * world.size + world.rank, world.size)
         self._supervised.train()
+        last_step = min(self.total_steps, limits.steps or self.total_steps)
         stopped = False
-        while self.step < self.total_steps and not stopped:
+        while self.step < last_step and not stopped:
             recent.add(self._one_step(batches, clock))
             self.step += 1
             now = time.monotonic()
             eta_s = (now - started) / (self.step - first_step) * (self.total_steps - self.step)
             report(progress_record("train", self.step, self.total_steps, eta_s))
             stopped = world.agree(self._should_stop(limits, now - started))
-            ends = stopped or self.step == self.total_steps
+            ends = stopped or self.step == last_step
             if board is not None:
                 if ends or self.step % _LOG_STEPS == 0:
                     self._log(board, recent, clock, self.step - first_step)
-                if self._shown is not None and self.step % _PICTURE_STEPS == 0 and not ends:
-                    board.pictures(self.step, self._supervised.network, self._shown, _PICTURES)
+                if self.step % _PICTURE_STEPS == 0 and not ends:
+                    self._draw(board)
                 if now - last_saved > _SAVE_S:
                     self._save()
                     last_saved = time.monotonic()
         rate, waiting = clock.rate((self.step - first_step) * self._samples_a_step), clock.waiting_share()
         if board is not None:
             self._save()
-            if self._shown is not None:
-                board.pictures(self.step, self._supervised.network, self._shown, _PICTURES)
+            self._draw(board)
             board.close()
         if self.step < self.total_steps and limits.cancelled is not None and limits.cancelled.is_set():
             raise HandsError(
@@ -187,18 +197,18 @@ class Trainer:
             )
         return TrainingResult(self.step, self.total_steps, rate, waiting, recent.last_loss)
 
-    def _one_step(self, batches: Iterator[TrainingBatch], clock: _Clock) -> dict[str, Tensor]:
+    def _one_step(self, batches: Iterator[Batch], clock: _Clock) -> dict[str, Tensor]:
         configuration = self._configuration
         rate = learning_rate(configuration, self.step, self.total_steps, self._steps_an_epoch)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         self._optimiser.zero_grad(set_to_none=True)
         sums: dict[str, Tensor] = {}
+        parts: list[Batch] = []  # as they came, where they do not fill the device's memory
         for part in range(1, configuration.accumulate + 1):
             with clock.waiting():
-                batch = next(batches).to(self._world.device)
-                # Convolutions run 1.5 times as fast on pixels that lie together (measured on a CPU, forth and back).
-                batch = batch._replace(picture=batch.picture.contiguous(memory_format=torch.channels_last))
+                parts.append(next(batches))
+                batch = parts[-1].to(self._world.device)
             if int(batch.skipped):
                 _logger.warning("Pictures that could not be read and were replaced: %d.", int(batch.skipped))
             with self._sync_only_if(part == configuration.accumulate):
@@ -206,7 +216,7 @@ class Trainer:
                 loss = torch.stack(list(terms.values())).sum()
                 # Seen by every process, or the others would wait for this one forever.
                 if self._world.agree(not bool(torch.isfinite(loss))):
-                    self._stop_on_nan(batch, terms)
+                    self._stop_on_nan(parts[-1:], terms)
                 (loss / configuration.accumulate).backward()
             self._shown = batch
             for name, term in terms.items():
@@ -214,7 +224,7 @@ class Trainer:
         norm = nn.utils.clip_grad_norm_(self._parameters, configuration.gradient_clip or math.inf)
         # Alike in all processes. Were it not looked at, one bad step would spoil the weights and be saved.
         if not bool(torch.isfinite(norm)):
-            self._stop_on_nan(self._shown, {"the gradient": norm})
+            self._stop_on_nan(parts, {"the gradient": norm})
         self._optimiser.step()
         self._average()
         return sums
@@ -237,18 +247,21 @@ class Trainer:
                 else:
                     mean.copy_(value)
 
+    def _draw(self, board: ScalarsAndPictures) -> None:
+        shown = self._shown
+        if shown is not None:
+            board.picture(self.step, lambda: self._supervised.draw(shown, _PICTURES))
+
     def _should_stop(self, limits: Limits, elapsed_s: float) -> bool:
         if limits.cancelled is not None and limits.cancelled.is_set():
             return True
-        if limits.steps and self.step >= limits.steps:
-            return True
         return bool(limits.minutes) and elapsed_s > 60 * limits.minutes
 
-    def _stop_on_nan(self, batch: TrainingBatch | None, terms: dict[str, Tensor]) -> None:
+    def _stop_on_nan(self, parts: Sequence[Batch], terms: dict[str, Tensor]) -> None:
         bad = [name for name, term in terms.items() if not bool(torch.isfinite(term))]
         where = self._folder.path
-        if bad and batch is not None:
-            where = self._folder.save_bad_batch(batch, self._world.rank)
+        if bad:
+            where = self._folder.save_bad_batch(parts, self._world.rank)
         raise HandsError(
             ErrorCode.INTERNAL,
             f"Training broke down in step {self.step + 1}: {', '.join(bad) or 'another process'} is not a number.",
@@ -289,10 +302,16 @@ class Trainer:
                 "Give another folder with --out, or go on as the run began; a new one may start from its "
                 "network.safetensors with --first-weights.",
             )
-        self._supervised.network.load_state_dict(saved.network)
-        if self._configuration.ema:
-            self._averaged = {name: value.to(self._world.device) for name, value in saved.averaged.items()}
-        self._optimiser.load_state_dict(saved.optimiser)
+        try:
+            self._supervised.network.load_state_dict(saved.network)
+            if self._configuration.ema:
+                for name, mean in self._averaged.items():
+                    mean.copy_(saved.averaged[name])
+            self._optimiser.load_state_dict(saved.optimiser)
+        except torch.OutOfMemoryError:
+            raise
+        except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:  # tensors are others, or none
+            raise self._folder.damaged(error) from error
         self.step = saved.step
 
 
@@ -348,15 +367,6 @@ class _Recent:
         self._sums, self._count = {}, 0
         self.last_loss = sum(means.values())
         return {**means, "loss": self.last_loss}
-
-
-def _may_lack_gradients(configuration: TrainingConfiguration) -> bool:
-    """Whether a part of the compact network may be looked at by no loss; to search for them takes time in every step.
-
-    All of the paper's network that learns is looked at, whatever its configuration.
-    """
-    whole = configuration.use_attention and all(vars(configuration.extra_losses).values())
-    return configuration.network == "compact" and not whole
 
 
 def _copy(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

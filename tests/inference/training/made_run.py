@@ -11,8 +11,8 @@ import torch
 from inference.datasets import InterHandDataset, SampleFilter, open_interhand
 from inference.training.configuration import TrainingConfiguration, load_configuration
 from inference.training.distributed import World
-from inference.training.start import make_trainer
-from inference.training.trainer import Limits, Trainer, TrainingResult
+from inference.training.start import InterShapeTrainer, make_trainer
+from inference.training.trainer import Limits, TrainingResult
 from tests.made_interhand import MODELS, write_interhand
 
 ALONE = World(0, 1, torch.device("cpu"))
@@ -33,7 +33,9 @@ def small(*changes: str) -> TrainingConfiguration:
     return load_configuration("compact", ["batch=2", "steps=4", "warmup_steps=0", *changes])
 
 
-def trainer(configuration: TrainingConfiguration, dataset: InterHandDataset, out: Path, **options: Any) -> Trainer:
+def trainer(
+    configuration: TrainingConfiguration, dataset: InterHandDataset, out: Path, **options: Any
+) -> InterShapeTrainer:
     options = {"start": "random", **options}
     return make_trainer(configuration, dataset, out, ALONE, **options)
 

@@ -23,9 +23,9 @@ from inference.models.importing import Acceptance, import_files, licences_of, re
 from inference.training.batch import TrainingBatch
 from inference.training.dataset_stream import DatasetStream
 from inference.training.run_folder import RunFolder, load_network_file
-from inference.training.start import trainer_on
+from inference.training.start import InterShapeTrainer, trainer_on
 from inference.training.trained_network import load_trained_network
-from inference.training.trainer import Limits, Trainer
+from inference.training.trainer import Limits
 from tests.inference.training.made_run import ALONE, made_set, silent, small
 from tests.made_interhand import MODELS, write_interhand
 from tests.stand_in_hand import write_mano_pickle
@@ -53,7 +53,7 @@ class OneBatch:
 
 def begin(
     dataset: HandDataset, out: Path, axes: AnswerAxes = "crop ray", models: tuple[HandModel, ...] = OURS
-) -> Trainer:
+) -> InterShapeTrainer:
     right, left = models
     stream = OneBatch(dataset, axes)
     return trainer_on(small(), stream, "one", (right, left), RunFolder(out), world=ALONE, start="random")

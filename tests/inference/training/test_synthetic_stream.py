@@ -13,8 +13,12 @@ from inference.camera import Camera
 from inference.engines.engine import WEIGHTS_DIR
 from inference.fit.placement import turn_to_ray
 from inference.synthesis.sample import Generator, Settings
-from inference.training.run_folder import load_network_file
+from inference.training.configuration import load_configuration
+from inference.training.run_folder import RunFolder, load_network_file
+from inference.training.start import make_synthetic_trainer
 from inference.training.synthetic_stream import SyntheticStream, batch_of
+from inference.training.trainer import Limits
+from tests.inference.training.made_run import ALONE, silent
 
 PICTURE_PX = 64
 
@@ -69,6 +73,23 @@ def test_a_batch_is_known_by_its_number_whoever_draws_it() -> None:
     one, two = next(here), next(there)
     for name, tensor in one.named_tensors().items():
         torch.testing.assert_close(tensor, two.named_tensors()[name], msg=name)
+
+
+def test_a_run_cut_in_two_gives_the_weights_of_one(tmp_path: Path) -> None:
+    changes = ("batch=2", "steps=2", f"picture_px={PICTURE_PX}", "warmup_steps=0", "ema=0.9")
+    configuration = load_configuration("open", changes)
+    stops = {"whole": (0,), "cut": (1, 0)}
+    for name, steps in stops.items():
+        for step in steps:  # a trainer each, as in a process each
+            made = make_synthetic_trainer(configuration, WEIGHTS_DIR, tmp_path / name, ALONE, start="random")
+            made.run(Limits(steps=step), silent)
+    whole, cut = (RunFolder(tmp_path / name).load() for name in stops)
+    assert whole is not None
+    assert cut is not None
+    assert (whole.step, cut.step) == (2, 2)
+    for part in ("network", "averaged"):
+        ours, theirs = getattr(whole, part), getattr(cut, part)
+        assert all(torch.equal(ours[name], theirs[name]) for name in ours), part
 
 
 def test_training_draws_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

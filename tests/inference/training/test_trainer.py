@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import repeat
+from itertools import islice, repeat
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from inference.contract import ErrorCode, HandsError
 from inference.datasets import InterHandDataset
@@ -48,6 +51,20 @@ def test_a_run_cut_in_two_gives_the_weights_of_one(dataset: InterHandDataset, tm
         ours, theirs = getattr(one, part), getattr(two, part)
         assert all(torch.equal(ours[name], theirs[name]) for name in ours), part
     assert not all(torch.equal(one.network[name], one.averaged[name]) for name in one.network)
+
+
+def test_a_run_that_is_where_it_is_to_stop_stays_there(dataset: InterHandDataset, tmp_path: Path) -> None:
+    run(small(), dataset, tmp_path, Limits(steps=2))
+    for steps in (2, 1):
+        again = run(small(), dataset, tmp_path, Limits(steps=steps))
+        assert (again.step, again.finished, again.samples_a_second) == (2, False, 0.0)
+
+
+@pytest.mark.parametrize("limits", [{"minutes": float("nan")}, {"minutes": -1.0}, {"steps": -1}])
+def test_limits_that_end_nothing_are_refused(limits: dict[str, Any]) -> None:
+    with pytest.raises(HandsError, match="numbers from 0 up") as error:
+        Limits(**limits)
+    assert error.value.code is ErrorCode.USAGE
 
 
 class OneBatch:
@@ -109,19 +126,23 @@ def test_a_loss_that_is_not_a_number_stops_and_keeps_the_batch(dataset: InterHan
         next(broken.network.parameters()).fill_(float("nan"))
     with pytest.raises(HandsError, match=r"step 2.*not a number"):
         broken.run(Limits(), silent)
-    batch = torch.load(tmp_path / "bad_batch.pt", weights_only=True)
+    (batch,) = torch.load(tmp_path / "bad_batch.pt", weights_only=True)
     assert batch["picture"].shape == (2, 3, 256, 256)
     assert torch.isfinite(batch["targets.points_mm"]).all()
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
 
 
 def test_a_gradient_that_is_not_a_number_spoils_nothing(dataset: InterHandDataset, tmp_path: Path) -> None:
-    made = trainer(small(), dataset, tmp_path)
+    configuration = small("accumulate=2")
+    made = trainer(configuration, dataset, tmp_path)
     before = {name: value.clone() for name, value in made.network.named_parameters()}
     next(made.network.parameters()).register_hook(lambda gradient: gradient * float("nan"))
     with pytest.raises(HandsError, match=r"step 1: the gradient is not a number"):
         made.run(Limits(), silent)
-    assert (tmp_path / "bad_batch.pt").is_file()
+    kept = torch.load(tmp_path / "bad_batch.pt", weights_only=True)
+    stream = DatasetStream(dataset, batch=2, augmentation=configuration.augmentation, seed=configuration.seed)
+    for part, batch in zip(kept, islice(stream.batches(0, 1), 2), strict=True):
+        torch.testing.assert_close(part["picture"], batch.picture)
     assert not (tmp_path / "checkpoint.pt").exists()
     assert all(torch.equal(before[name], value) for name, value in made.network.named_parameters())
 
@@ -171,6 +192,72 @@ def test_another_configuration_or_other_data_do_not_go_on(dataset: InterHandData
     with pytest.raises(HandsError) as error:
         run(small(), dataset, tmp_path / "run")
     assert error.value.code is ErrorCode.MODEL_DAMAGED
+
+
+def test_checkpoints_that_do_not_fit_are_told_in_a_sentence(dataset: InterHandDataset, tmp_path: Path) -> None:
+    run(small("ema=0.9"), dataset, tmp_path, Limits(steps=1))
+    path = tmp_path / "checkpoint.pt"
+    whole = torch.load(path, weights_only=True)
+    name = next(iter(whole["network"]))
+    damages: list[tuple[dict[str, Any], str]] = [
+        ({"network": {**whole["network"], name: torch.zeros(1)}}, "not a whole training checkpoint"),
+        ({"network": None}, "not a whole training checkpoint"),
+        ({"averaged": {}}, "not a whole training checkpoint"),
+        ({"optimiser": {}}, "not a whole training checkpoint"),
+        ({"axes": "sideways"}, "not a whole training checkpoint"),
+        ({"format": 1}, "another version of this program"),
+        ({"configuration": '{"name": "compact", "moons": 2}'}, "another version of this program"),
+    ]
+    for damage, sentence in damages:
+        torch.save({**whole, **damage}, path)
+        with pytest.raises(HandsError, match=sentence) as error:
+            trainer(small("ema=0.9"), dataset, tmp_path)
+        assert error.value.code is ErrorCode.MODEL_DAMAGED, damage
+    torch.save(whole, path)
+    assert trainer(small("ema=0.9"), dataset, tmp_path).step == 1
+
+
+def test_a_checkpoint_is_on_the_disk_before_it_has_its_name(
+    dataset: InterHandDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[tuple[str, str]] = []
+    fsync, rename = os.fsync, Path.replace
+
+    def note_fsync(descriptor: int) -> None:
+        events.append(("fsync", Path(f"/proc/self/fd/{descriptor}").readlink().name))
+        fsync(descriptor)
+
+    def note_rename(path: Path, target: Path) -> Path:
+        events.append(("rename", path.name))
+        return rename(path, target)
+
+    made = trainer(small(), dataset, tmp_path)
+    monkeypatch.setattr(os, "fsync", note_fsync)
+    monkeypatch.setattr(Path, "replace", note_rename)
+    made.run(Limits(steps=1), silent)
+    parts = ("checkpoint.pt.part", "network.safetensors.part")
+    assert events == [(event, part) for part in parts for event in ("fsync", "rename")]
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
+def test_the_network_computes_in_the_precision_asked_for(
+    dataset: InterHandDataset, tmp_path: Path, precision: str, dtype: torch.dtype
+) -> None:
+    made = trainer(small(f"precision='{precision}'"), dataset, tmp_path)
+    seen: set[torch.dtype] = set()
+
+    def look(module: nn.Module, given: Any, answer: Tensor) -> None:
+        if module.training:  # pictures for people are drawn in full precision
+            seen.add(answer.dtype)
+
+    for module in made.network.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_hook(look)
+    made.run(Limits(steps=1), silent)
+    assert seen == {dtype}
+    saved = RunFolder(tmp_path).load()
+    assert saved is not None
+    assert {value.dtype for value in saved.network.values() if value.is_floating_point()} == {torch.float32}
 
 
 def test_half_precision_and_reading_ahead_work(dataset: InterHandDataset, tmp_path: Path) -> None:

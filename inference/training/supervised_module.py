@@ -1,0 +1,37 @@
+"""What the trainer trains: any network together with its losses."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from .batch import StepBatch
+
+Batch = TypeVar("Batch", bound=StepBatch)
+Network = TypeVar("Network", bound=nn.Module)
+
+
+class SupervisedModule(nn.Module, ABC, Generic[Batch, Network]):
+    """A network whose forward gives the loss terms of a batch.
+
+    Attributes
+    ----------
+    network : what is saved and averaged; parameters that require no gradient are kept as they are
+    may_lack_gradients : whether a parameter may be looked at by no loss; to search for such takes several processes
+        time in every step
+    """
+
+    network: Network
+    may_lack_gradients: bool = False
+
+    @abstractmethod
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """The weighted terms by name, scalars; their sum is minimised."""
+
+    @abstractmethod
+    def draw(self, batch: Batch, count: int) -> NDArray[np.uint8]:
+        """(H, W, 3) RGB: what the network says of the first `count` samples beside what is true; changes nothing."""
