@@ -38,6 +38,25 @@ class PairLossWeights:
     points: float = 40.0
     certainty: float = 1.0
     presence: float = 1.0
+    relation: float = 3.0
+
+
+@dataclass(frozen=True)
+class FinderLossWeights:
+    """Weights of stage one's terms (`finder_losses`).
+
+    Parameters
+    ----------
+    presence : which cells hold the middle of which palm
+    side : which side the hand at a cell is of, nothing else asked
+    square : centre, size and direction of the hand's square
+    palm : the palm's two directions and whether it faces the camera, whichever hand it is
+    """
+
+    presence: float = 1.0
+    side: float = 1.0
+    square: float = 4.0
+    palm: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -74,13 +93,14 @@ class TrainingConfiguration:
     Parameters
     ----------
     name : for reports
-    network : ``paper``, ``compact`` or ``pair``
+    network : ``paper``, ``compact``, ``pair`` or ``finder``
     use_attention, cascade_stages : the paper's ablations
     picture_px : side of the network's input, a multiple of 32; the paper's is 256
     train : ``mesh``: the heat-map net is kept, as the authors do (its batch norms' statistics still drift);
         ``heatmaps``: the heat-map net alone, with InterNet's losses; ``all``
     freeze_backbone_norms : keep the ImageNet statistics of the small backbone
-    frozen_blocks : of the pair network's backbone, so many blocks from the picture on never learn
+    frozen_blocks : of the pair network's backbone, so many blocks from the picture on never learn; of the finder's,
+        so many stages and the stem
     backbone_rate : the learning rate of the pair network's backbone, as a share of the rest's
     steps : optimiser steps; 0 counts `epochs`
     epochs : passes through the data
@@ -93,12 +113,14 @@ class TrainingConfiguration:
     ema : decay of the averaged weights, 0 for none
     gradient_clip : largest norm of the gradient, 0 for none
     authors_slips : repeat the errors of the authors' training that are named in reference/network.md
-    losses, extra_losses, pair_losses, augmentation : see there
+    framing : of drawn pictures: square crops round the hands, whole pictures, or half of each
+    looks : how often the finder uses each drawn picture, every time turned, moved, zoomed and mirrored anew
+    losses, extra_losses, pair_losses, finder_losses, augmentation : see there
     seed : of the first weights, the samples' order and the augmentation
     """
 
     name: str
-    network: Literal["paper", "compact", "pair"] = "compact"
+    network: Literal["paper", "compact", "pair", "finder"] = "compact"
     use_attention: bool = True
     cascade_stages: int = 3
     picture_px: int = 256
@@ -120,9 +142,12 @@ class TrainingConfiguration:
     ema: float = 0.0
     gradient_clip: float = 0.0
     authors_slips: bool = False
+    framing: Literal["crop", "picture", "mixed"] = "crop"
+    looks: int = 1
     losses: LossWeights = field(default_factory=LossWeights)
     extra_losses: ExtraLossWeights = field(default_factory=ExtraLossWeights)
     pair_losses: PairLossWeights = field(default_factory=PairLossWeights)
+    finder_losses: FinderLossWeights = field(default_factory=FinderLossWeights)
     augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
     seed: int = 0
 
@@ -266,6 +291,7 @@ _RANGES: Final[Mapping[str, _Range]] = {
     "picture_px": _Range(64, 1024),
     "batch": _Range(1, 100_000),
     "accumulate": _Range(1, 100_000),
+    "looks": _Range(1, 100),
     "learning_rate": _Range(without_least=True),
     "ema": _BELOW_ONE,
     "frozen_blocks": _Range(0, 14),
@@ -323,8 +349,11 @@ def _problems(configuration: TrainingConfiguration) -> Mapping[str, bool]:
         and not any((*asdict(configuration.losses).values(), *asdict(extra).values())),
         "the small backbone's heat maps are trained with the rest": not is_paper and configuration.train != "all",
         "freeze_backbone_norms is for the compact network": is_paper and configuration.freeze_backbone_norms,
-        "frozen_blocks and backbone_rate are for the pair network": configuration.network != "pair"
-        and (configuration.frozen_blocks, configuration.backbone_rate) != (0, 1.0),
+        "frozen_blocks is for the pair network and the finder": configuration.network not in ("pair", "finder")
+        and configuration.frozen_blocks != 0,
+        "the finder's backbone has 7 stages": configuration.network == "finder" and configuration.frozen_blocks > 7,
+        "backbone_rate is for the pair network": configuration.network != "pair" and configuration.backbone_rate != 1,
+        "looks is for the finder": configuration.network != "finder" and configuration.looks != 1,
         "the pair network has neither heat maps nor depth maps (extra_losses), and its presence is in pair_losses": (
             configuration.network == "pair" and max(extra.heatmaps, extra.depth, extra.presence) > 0
         ),

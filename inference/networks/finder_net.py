@@ -1,0 +1,156 @@
+"""Stage one of the open two-hand network: from a picture to where both hands are and which is which.
+
+Every cell of a grid at an eighth of the picture's side says whether the palm of the right hand, of the left hand, or
+of both (clasped hands lie over each other) has its middle there, and what square the hand fills.
+
+Which side a hand is of is the hard part: mirrored hands look alike to features that were trained on ImageNet. It is a
+product of two things that are easy by themselves: the turn from the little finger's knuckle to the index finger's about
+the wrist in the picture, and whether the palm or the back is seen. Cells answer both for the hand that they see,
+whichever it is, and their product is added to what they say of the side directly.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .convolution import ConvolutionUnit, separable, start_near_zero
+from .efficientnet_lite0 import FEATURE_CHANNELS, EfficientNetLite0
+from .intershape import IMAGENET_DEVIATION, IMAGENET_MEAN
+
+STRIDE: Final = 8
+"""Pixels a cell."""
+SIDES: Final = 2
+SQUARE_NUMBERS: Final = 5
+"""Of a side at a cell: centre minus cell x and y, log of the side, wrist to knuckles x and y."""
+PALM_NUMBERS: Final = 5
+"""Of the hand at a cell, whichever it is: wrist to knuckles x and y, little to index knuckle x and y, facing."""
+PALM_SHARE: Final = 0.25
+"""Of the square, roughly a palm: the unit of the palm's numbers."""
+USUAL_SIDE_PX: Final = 64.0
+"""The square's side where its logarithm is 0."""
+
+_DECODER_CHANNELS: Final = 96
+_CONTEXT_CHANNELS: Final = 128
+_RARE_LOGIT: Final = -4.0
+"""Where training begins: hardly any cell holds a palm's middle."""
+_CHIRALITY_GAIN: Final = 4.0
+"""Where training begins: the product is about 0.3 for half of the hands."""
+_LARGEST_LOG_SIDE: Final = 4.0
+
+
+class FinderOutput(NamedTuple):
+    """Answers of a grid of G x G cells; x right, y down. Lengths are in shares of the hand's square.
+
+    Attributes
+    ----------
+    logits : (B, 2, G, G) of the middle of the right and of the left palm being here
+    squares : (B, 2, 5, G, G) see `SQUARE_NUMBERS`
+    palms : (B, 5, G, G) see `PALM_NUMBERS`; lengths in shares of `PALM_SHARE` of the square
+    side_logit : (B, G, G) positive where the hand that is here is a right one
+    """
+
+    logits: Tensor
+    squares: Tensor
+    palms: Tensor
+    side_logit: Tensor
+
+
+class FinderNet(nn.Module):
+    """See the module. A picture (B, 3, S, S) has sides that are multiples of 32.
+
+    Attributes
+    ----------
+    backbone : EfficientNet-Lite0
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backbone = EfficientNetLite0()
+        quarter, eighth, sixteenth, thirty_second = FEATURE_CHANNELS
+        self.fine = separable(quarter, _DECODER_CHANNELS, 2)
+        self.lateral = nn.ModuleList(
+            ConvolutionUnit(count, _DECODER_CHANNELS) for count in (eighth, sixteenth, thirty_second)
+        )
+        self.context = nn.Sequential(
+            nn.Linear(thirty_second, _CONTEXT_CHANNELS), nn.ReLU(), nn.Linear(_CONTEXT_CHANNELS, _DECODER_CHANNELS)
+        )
+        self.smooth = nn.ModuleList(separable(_DECODER_CHANNELS, _DECODER_CHANNELS) for _ in range(3))
+        self.trunk = nn.Sequential(*(separable(_DECODER_CHANNELS, _DECODER_CHANNELS) for _ in range(2)))
+        self.presence = nn.Conv2d(_DECODER_CHANNELS, 1, 1)
+        self.side = nn.Conv2d(_DECODER_CHANNELS, 1, 1)
+        self.square = nn.Conv2d(_DECODER_CHANNELS, SIDES * SQUARE_NUMBERS, 1)
+        self.palm = nn.Conv2d(_DECODER_CHANNELS, PALM_NUMBERS, 1)
+        for layer in (self.presence, self.side, self.square, self.palm):
+            start_near_zero(layer)
+        self.presence.bias = nn.Parameter(torch.tensor([_RARE_LOGIT]))
+        self.chirality_gain = nn.Parameter(torch.tensor(_CHIRALITY_GAIN))
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN)[:, None, None], persistent=False)
+        self.register_buffer("deviation", torch.tensor(IMAGENET_DEVIATION)[:, None, None], persistent=False)
+
+    def forward(self, picture: Tensor) -> FinderOutput:
+        """RGB from 0 to 1 (B, 3, S, S) to answers of (S / 8) x (S / 8) cells."""
+        quarter, *features = self.backbone((picture - self.mean) / self.deviation)
+        laterals = [lateral(feature) for lateral, feature in zip(self.lateral, features, strict=True)]
+        level = laterals[2] + self.context(features[2].mean(dim=(2, 3)))[:, :, None, None]
+        level = self.smooth[2](level)
+        for lateral, smooth in ((laterals[1], self.smooth[1]), (laterals[0] + self.fine(quarter), self.smooth[0])):
+            level = smooth(functional.interpolate(level, scale_factor=2.0, mode="nearest") + lateral)
+        level = self.trunk(level)
+        palms = self.palm(level)
+        side = self.side(level)[:, 0] + self.chirality_gain * chirality(palms.detach())
+        presence = self.presence(level)[:, 0]
+        logits = torch.stack([presence + side, presence - side], 1)
+        return FinderOutput(logits, self.square(level).unflatten(1, (SIDES, SQUARE_NUMBERS)), palms, side)
+
+
+def chirality(palms: Tensor) -> Tensor:
+    """(B, ...) from palms (B, 5, ...): positive for right hands, the larger the more squarely the palm is seen."""
+    up_x, up_y, across_x, across_y, facing = palms.unbind(1)
+    return (up_x * across_y - up_y * across_x) * facing
+
+
+class FoundHands(NamedTuple):
+    """What `find_hands` says about B pictures, right hands first.
+
+    Attributes
+    ----------
+    scores : (B, 2) from 0 to 1, that the hand of this side is in the picture
+    regions : (B, 2, 5) where it then is, as in `hand_regions`
+    """
+
+    scores: Tensor
+    regions: Tensor
+
+
+def find_hands(output: FinderOutput) -> FoundHands:
+    """The best cell of each side, its square averaged with those of the cells around it by their scores."""
+    scores = output.logits.sigmoid()
+    size = scores.shape[-1]
+    best, place = scores.flatten(2).max(dim=-1)
+    row, column = (place // size)[..., None, None], (place % size)[..., None, None]
+    steps = torch.arange(size, device=scores.device)
+    near = ((steps[:, None] - row).abs() <= 1) & ((steps - column).abs() <= 1)
+    weight = scores.square() * near
+    weight = weight / weight.sum(dim=(2, 3), keepdim=True).clamp_min(1e-12)
+    cells = cell_centres_px(size).to(scores)
+    side_px = USUAL_SIDE_PX * output.squares[:, :, 2].clamp(-_LARGEST_LOG_SIDE, _LARGEST_LOG_SIDE).exp()
+    centre = cells + output.squares[:, :, :2] * side_px.unsqueeze(2)
+    up = output.squares[:, :, 3:]
+    numbers = torch.cat([centre, side_px.log().unsqueeze(2), up], dim=2)
+    mean_x, mean_y, log_side, up_x, up_y = (numbers * weight.unsqueeze(2)).sum(dim=(3, 4)).unbind(-1)
+    angle = torch.atan2(up_x, -up_y)
+    regions = torch.stack([mean_x, mean_y, log_side.exp(), angle, torch.ones_like(angle)], dim=-1)
+    return FoundHands(best, regions)
+
+
+def cell_centres_px(size: int) -> Tensor:
+    """(2, G, G) x and y of the middles of the cells, in pixels of the picture."""
+    middle = (torch.arange(size, dtype=torch.float32) + 0.5) * STRIDE - 0.5
+    return torch.stack(torch.meshgrid(middle, middle, indexing="xy"))
