@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..contract import ErrorCode, HandsError
-from .dataset_options import add_dataset_options, open_dataset
+from .dataset_options import (
+    add_dataset_options,
+    broken_pictures,
+    open_dataset,
+    refuse_options_without_meaning,
+    takes_in,
+)
 from .interrupt import cancel_on_signals
 from .number import whole_number
 from .output import PersonOutput
@@ -30,9 +36,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> argparse.Argument
         "--out", type=Path, required=True, metavar="DIR", help="a run's folder for each, and the result"
     )
     parser.add_argument("--protocol", choices=("authors", "corrected"), default="corrected", help="default: corrected")
-    parser.add_argument(
-        "--test-split", choices=("train", "val", "test"), default="test", help="of the data; default: test"
-    )
+    parser.add_argument("--test-split", choices=("train", "val", "test"), help="of the data; default: test")
     parser.add_argument("--test-data", type=Path, metavar="DIR", help="another data set to test on; default: --data")
     add_dataset_options(parser, "train")
     return parser
@@ -55,18 +59,22 @@ def run(arguments: argparse.Namespace) -> int:
     configuration = load_configuration(arguments.config, [*arguments.set, f"steps={arguments.steps}"])
     if configuration.train == "heatmaps":
         raise HandsError(ErrorCode.USAGE, "Heat maps alone have no joints to be tested.", "Give another --config.")
+    test_data = arguments.test_data or arguments.data
+    refuse_options_without_meaning(arguments, arguments.data, test_data)
+    if arguments.test_split is not None and takes_in(test_data):
+        raise HandsError(ErrorCode.USAGE, "--test-split means nothing for a folder of takes.", "See --test-data.")
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     with cancel_on_signals() as cancelled, PersonOutput() as output, join_world() as world:
         if world.size > 1:
             raise HandsError(ErrorCode.USAGE, "ablate runs in one process.", "Start it without torchrun.")
         training = open_dataset(arguments, hands, output, cancelled)
-        tested = argparse.Namespace(**{**vars(arguments), "data": arguments.test_data or arguments.data})
+        tested = argparse.Namespace(**{**vars(arguments), "data": test_data})
         test_hands = "interacting" if protocol.only_interacting else hands
-        test = open_dataset(tested, test_hands, output, cancelled, arguments.test_split)
+        test = open_dataset(tested, test_hands, output, cancelled, arguments.test_split or "test")
         results = run_ablation(
             configuration,
-            AblationData(training, test, arguments.broken, arguments.workers),
+            AblationData(training, test, broken_pictures(arguments), arguments.workers),
             protocol,
             arguments.out,
             world,

@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..contract import ErrorCode, HandsError, output_error
-from .dataset_options import add_dataset_options, open_dataset
+from .dataset_options import (
+    add_dataset_options,
+    broken_pictures,
+    open_dataset,
+    refuse_options_without_meaning,
+)
 from .interrupt import cancel_on_signals
 from .models_option import model_folder
 from .number import whole_number
@@ -70,13 +75,14 @@ def run(arguments: argparse.Namespace) -> int:
         raise HandsError(
             ErrorCode.USAGE, f"Protocol '{protocol.name}' is for interacting hands alone.", "Leave out --hands."
         )
+    refuse_options_without_meaning(arguments, arguments.data)
     json_file = None if arguments.json in (None, _STDOUT) else Path(arguments.json)
     for path in filter(None, (json_file, arguments.report)):
         require_writable_file(path)
     with cancel_on_signals() as cancelled, PersonOutput() as output:
         hands = arguments.hands or ("interacting" if protocol.only_interacting else "both")
         dataset = open_dataset(arguments, hands, output, cancelled)
-        reader = PictureReader(dataset, arguments.broken)
+        reader = PictureReader(dataset, broken_pictures(arguments))
         evaluation = evaluate(
             dataset,
             _source(arguments, dataset, reader),

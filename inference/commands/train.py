@@ -6,7 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .dataset_options import add_dataset_options, open_dataset
+from .dataset_options import (
+    SYNTHESIS,
+    add_dataset_options,
+    broken_pictures,
+    open_dataset,
+    refuse_dataset_options,
+    refuse_options_without_meaning,
+)
 from .interrupt import cancel_on_signals
 from .number import count, positive_number, whole_number
 from .output import PersonOutput
@@ -15,8 +22,6 @@ if TYPE_CHECKING:
     from ..training.trainer import TrainingResult
 
 _EVERY_HAND = "both"
-_SYNTHESIS = "synthesis"
-"""In place of a folder: pictures that are drawn while training goes on."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> argparse.ArgumentParser:
@@ -25,8 +30,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> argparse.Argument
         "train",
         help="train the two-hand network",
         description="Trains the two-hand network; the same command goes on with a run that was stopped. Several GPUs: "
-        "torchrun --nproc-per-node N -m inference train ... "
-        "--data synthesis draws pictures of the open hand meanwhile.",
+        "torchrun --nproc-per-node N -m inference train ...",
     )
     add_start_options(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run's folder")
@@ -36,7 +40,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> argparse.Argument
     parser.add_argument(
         "--stop-after", type=whole_number, default=0, metavar="STEPS", help="stop when so many are done"
     )
-    add_dataset_options(parser, "train")
+    add_dataset_options(parser, "train", may_draw=True)
     return parser
 
 
@@ -74,10 +78,15 @@ def run(arguments: argparse.Namespace) -> int:
     from ..training.trainer import Limits
 
     configuration = load_configuration(arguments.config, arguments.set)
+    is_drawn = arguments.data == SYNTHESIS
+    if is_drawn:
+        refuse_dataset_options(arguments)
+    else:
+        refuse_options_without_meaning(arguments, arguments.data)
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     with cancel_on_signals() as cancelled, PersonOutput() as output, join_world() as world:
-        if str(arguments.data) == _SYNTHESIS:
+        if is_drawn:
             trainer = make_synthetic_trainer(
                 configuration,
                 arguments.weights or WEIGHTS_DIR,
@@ -97,7 +106,7 @@ def run(arguments: argparse.Namespace) -> int:
                 world,
                 start=arguments.start,
                 imagenet=arguments.imagenet,
-                broken=arguments.broken,
+                broken=broken_pictures(arguments),
                 workers=arguments.workers,
             )
         limits = Limits(arguments.minutes, arguments.stop_after, cancelled)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from inference.contract import ErrorCode, write_take
 from inference.hands.open_hand import load_hand_models
 from inference.models import ModelFolder
 from inference.models.importing import Acceptance, import_files, licences_of, recognise_files
+from inference.training.run_folder import RunFolder
 from tests.made_interhand import write_interhand
 from tests.stand_in_hand import write_mano_pickle
 from tests.stand_in_take import stand_in_take
@@ -134,3 +136,56 @@ def test_numbers_that_mean_nothing_are_refused_at_once(
         line = [*start, "--config", "nothing", "--data", "nowhere", "--out", "nowhere", *words]
         assert main(line) == ErrorCode.USAGE.exit_code
         assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--hands", "single"],
+        ["--split", "train"],
+        ["--subjects", "1"],
+        ["--fps", "5"],
+        ["--broken", "fatal"],
+        ["--index", "folder"],
+        ["--models", "folder"],
+    ],
+)
+def test_drawn_pictures_know_no_options_of_data_sets(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ["train", "--config", "open", "--data", "synthesis", "--out", str(tmp_path / "run"), *words]
+    assert main(line) == ErrorCode.USAGE.exit_code
+    assert f"{words[0]} means nothing for pictures that are drawn" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_named_synthesis_is_a_folder_where_it_looks_like_one(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(folder / "set", tmp_path / "synthesis")
+    words = ["train", "--config", "compact", *FEW, "--set", "steps=1", "--index", "index"]
+    assert main([*words, "--data", "./synthesis", "--hands", "both", "--out", "run"]) == 0
+    assert "finished at step 1 of 1" in capsys.readouterr().out
+    saved = RunFolder(tmp_path / "run").load()
+    assert saved is not None
+    assert saved.identity.data.startswith("InterHand2.6M v1.0 train, 6 samples")
+
+
+@pytest.mark.parametrize("words", [["--split", "test"], ["--subjects", "1"], ["--fps", "5"], ["--index", "folder"]])
+def test_takes_know_no_splits_and_no_people(
+    words: list[str], folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "take.hands.npz").touch()
+    data = ["--data", str(tmp_path)]
+    for start in (
+        ["train", "--config", "compact", "--out", "nowhere"],
+        ["ablate", "--config", "compact", "--out", "nowhere", "--steps", "1"],
+        ["evaluate", "--protocol", "corrected", "--engine", "landmarks"],
+    ):
+        assert main([*start, *data, *words]) == ErrorCode.USAGE.exit_code
+        assert f"{words[0]} means nothing for a folder of takes" in capsys.readouterr().err
+    ablate = ["ablate", "--config", "compact", "--out", "nowhere", "--steps", "1"]
+    tested = ["--data", str(folder / "set"), "--test-data", str(tmp_path), "--test-split", "test"]
+    assert main([*ablate, *tested]) == ErrorCode.USAGE.exit_code
+    assert "--test-split means nothing for a folder of takes" in capsys.readouterr().err
