@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..contract import ErrorCode, HandsError
 from .dataset_options import (
     SYNTHESIS,
     add_dataset_options,
@@ -47,7 +48,10 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> argparse.Argument
 def add_start_options(parser: argparse.ArgumentParser) -> None:
     """What is trained, from which weights, and on how much of the machine."""
     parser.add_argument(
-        "--config", required=True, metavar="NAME|FILE", help="paper, paper-heatmaps, compact, open or a TOML file"
+        "--config",
+        required=True,
+        metavar="NAME|FILE",
+        help="paper, paper-heatmaps, compact, open, finder or a TOML file",
     )
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting: batch=8, losses.joints=5"
@@ -75,6 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..training.configuration import load_configuration
     from ..training.distributed import join_world
     from ..training.start import make_synthetic_trainer, make_trainer
+    from ..training.start_finder import make_finder_trainer
     from ..training.trainer import Limits
 
     configuration = load_configuration(arguments.config, arguments.set)
@@ -87,7 +92,8 @@ def run(arguments: argparse.Namespace) -> int:
         torch.set_num_threads(arguments.threads)
     with cancel_on_signals() as cancelled, PersonOutput() as output, join_world() as world:
         if is_drawn:
-            trainer = make_synthetic_trainer(
+            make = make_finder_trainer if configuration.network == "finder" else make_synthetic_trainer
+            trainer = make(
                 configuration,
                 arguments.weights or WEIGHTS_DIR,
                 arguments.out,
@@ -96,6 +102,8 @@ def run(arguments: argparse.Namespace) -> int:
                 imagenet=arguments.imagenet,
                 workers=arguments.workers,
             )
+        elif configuration.network == "finder":
+            raise HandsError(ErrorCode.USAGE, "The finder learns from drawn pictures alone.", "Give --data synthesis.")
         else:
             with world.first_alone():  # the index of a data set is built once
                 dataset = open_dataset(arguments, arguments.hands or _EVERY_HAND, output, cancelled)

@@ -92,7 +92,7 @@ def _no_resnet50(path: Path) -> HandsError:
     )
 
 
-def take_trained(network: InterShape, path: Path, *, keep_backbone: bool = False) -> int:
+def take_trained(network: nn.Module, path: Path, *, keep_backbone: bool = False) -> int:
     """Every tensor of an earlier run's network that has the same name and shape here; gives their number.
 
     Parameters
