@@ -87,7 +87,7 @@ def draw_predictions(network: InterShape, batch: TrainingBatch, count: int) -> N
 
 
 def draw_joints(picture: Tensor, joints_px: Tensor, true_px: Tensor, valid: Tensor) -> NDArray[np.uint8]:
-    """(2 S, 2 S * B, 3) RGB: pictures (B, 3, S, S) with bones of joints (B, 2, 21, 2) in colour, the true ones white."""
+    """(2 S, 2 S * B, 3) RGB: pictures (B, 3, S, S) with bones of joints (B, 2, 21, 2) in colour, true ones white."""
     said, truth, counts = (part.float().cpu().numpy() for part in (joints_px, true_px, valid))
     tiles = []
     for number, pixels in enumerate((picture * 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()):
