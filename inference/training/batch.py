@@ -39,7 +39,7 @@ class TrainingBatch(NamedTuple):
     ----------
     picture : (B, 3, S, S) RGB from 0 to 1
     targets : see `LossTargets`
-    vertices_mm : (B, 2, V, 3) camera axes
+    vertices_mm : (B, 2, V, 3) camera axes; zeros fill a hand with fewer vertices than the other
     vertices_valid : (B, 2)
     joints_px : (B, 2, 21, 2) pixels of the crop
     skipped : () pictures that could not be read and were replaced by others

@@ -244,7 +244,7 @@ class _Batches(Dataset["TrainingBatch | HandsError"]):
             with np.errstate(divide="ignore", invalid="ignore"):  # hands that are not annotated lie anywhere
                 px = self._dataset.intrinsics(cut.sample).project(points)
             px = np.nan_to_num(variation.swap_hands(px @ matrix[:, :2].T + matrix[:, 2]), posinf=0.0, neginf=0.0)
-            vertices = np.stack([hand[place] for hand in truth.vertices_mm])
+            vertices = _stacked([hand[place] for hand in truth.vertices_mm])
             fits = truth.fit_valid[place]
             present = self._present(cut.sample)
             rows.append(
@@ -268,6 +268,12 @@ class _Batches(Dataset["TrainingBatch | HandsError"]):
             skipped=torch.tensor(skipped),
             **arrays,
         )
+
+
+def _stacked(vertices: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """(2, V, 3) of a right and a left hand; zeros fill the one with fewer vertices."""
+    count = max(map(len, vertices))
+    return np.stack([np.pad(hand, ((0, count - len(hand)), (0, 0))) for hand in vertices])
 
 
 def _are_mirrored(right: HandModel, left: HandModel) -> bool:

@@ -130,7 +130,7 @@ def _vertices(output: MeshOutput, batch: TrainingBatch) -> Tensor:
             raise ValueError("The vertices are needed: run the network with every_stage.")
         points, target = stage.points_mm.float(), batch.targets.points_mm[:, hand]
         own = (stage.vertices_mm.float() - points[:, MIDDLE_MCP : MIDDLE_MCP + 1]) / _palm_mm(points)
-        true = (batch.vertices_mm[:, hand] - target[:, MIDDLE_MCP : MIDDLE_MCP + 1]) / _palm_mm(target)
+        true = (batch.vertices_mm[:, hand, : own.shape[1]] - target[:, MIDDLE_MCP : MIDDLE_MCP + 1]) / _palm_mm(target)
         apart = (own - true).abs().mean(dim=(1, 2))
         total = total + torch.where(valid[:, hand] > 0, apart, torch.zeros_like(apart)).sum()
     return total / valid.sum().clamp_min(1)

@@ -13,11 +13,14 @@ import torch
 
 from inference.contract import ErrorCode, HandsError
 from inference.datasets import InterHandDataset, SampleFilter, open_interhand
+from inference.hands.joints import Side
+from inference.hands.model import HandModel
 from inference.training.batch import TrainingBatch
 from inference.training.configuration import AugmentationSettings
 from inference.training.dataset_stream import DatasetStream
 from tests.inference.training.made_run import made_set, silent
 from tests.made_interhand import MODELS, write_interhand
+from tests.stand_in_hand import small_hand
 
 STRONG = AugmentationSettings(strong=0.5, background=0.5)
 
@@ -119,6 +122,24 @@ def test_a_data_set_without_pictures_ends(tmp_path: Path) -> None:
     stream = DatasetStream(dataset, batch=1, augmentation=None, seed=0, broken="skip")
     with pytest.raises(HandsError, match="one after another cannot be read"):
         next(stream.batches(0, 1))
+
+
+def test_hands_of_different_meshes(tmp_path: Path) -> None:
+    models: dict[Side, HandModel] = {"right": MODELS["right"], "left": small_hand("left")}
+    counts = [len(model.v_template) for model in models.values()]
+    assert counts[0] > counts[1]
+    root = write_interhand(tmp_path / "set", split="train")
+    dataset = open_interhand(
+        root, "train", models, wanted=SampleFilter("interacting"), report=silent, index_base=tmp_path / "index"
+    )
+    batch = next(DatasetStream(dataset, batch=4, augmentation=None, seed=0).batches(0, 1))
+    assert batch.vertices_mm.shape == (4, 2, counts[0], 3)
+    assert not torch.any(batch.vertices_mm[:, 1, counts[1] :])
+    assert torch.all(batch.vertices_mm[:, 1, : counts[1]].norm(dim=-1) > 100)
+    varied = DatasetStream(dataset, batch=16, augmentation=STRONG, seed=0)
+    batch = next(varied.batches(0, 1))
+    # A mirrored hand has the other's mesh, which is not this one's.
+    assert {0, 2} <= set(batch.vertices_valid.sum(dim=1).int().tolist())
 
 
 def test_smaller_pictures_show_the_same(dataset: InterHandDataset) -> None:

@@ -112,6 +112,18 @@ def test_every_error_is_seen_by_its_own_term() -> None:
     assert float(terms(heatmaps, inside, batch)["penetration"]) > 1e-3
 
 
+def test_hands_may_have_different_numbers_of_vertices() -> None:
+    batch = truth()
+    heatmaps, mesh = perfect(batch)
+    fewer = [stage._replace(vertices_mm=stage.vertices_mm[:, :40]) for stage in mesh.left]  # type: ignore[index]  # there
+    filled = batch.vertices_mm.clone()
+    filled[:, 1, 40:] = 0
+    smaller, other = mesh._replace(left=fewer), batch._replace(vertices_mm=filled)
+    assert float(terms(heatmaps, smaller, other)["vertices"]) < 1e-6
+    filled[:, 1, 39] += 30
+    assert float(terms(heatmaps, smaller, other)["vertices"]) > 1e-3
+
+
 def test_hands_that_touch_in_truth_may_touch() -> None:
     batch = truth()
     points = batch.targets.points_mm.clone()
