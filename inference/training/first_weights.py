@@ -92,8 +92,8 @@ def _no_resnet50(path: Path) -> HandsError:
     )
 
 
-def take_trained(network: nn.Module, path: Path, *, keep_backbone: bool = False) -> int:
-    """Every tensor of an earlier run's network that has the same name and shape here; gives their number.
+def take_trained(network: nn.Module, path: Path, *, keep_backbone: bool = False) -> None:
+    """Take over every tensor of an earlier run's network that has the same name and shape here.
 
     Parameters
     ----------
@@ -115,4 +115,3 @@ def take_trained(network: nn.Module, path: Path, *, keep_backbone: bool = False)
         raise HandsError(ErrorCode.USAGE, f"Nothing of '{path}' fits this network.", "Is it another configuration?")
     for name in fitting:
         own[name].copy_(theirs[name])
-    return len(fitting)
