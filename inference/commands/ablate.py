@@ -18,6 +18,8 @@ from .interrupt import cancel_on_signals
 from .number import whole_number
 from .output import PersonOutput
 from .train import add_start_options
+from .training_memory import memory_in_words
+from .writable import require_writable_folder
 
 _EVERY_HAND: Final = "both"
 
@@ -53,6 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..evaluation.protocol import PROTOCOLS
     from ..training.configuration import load_configuration
     from ..training.distributed import join_world
+    from ..training.start import require_first_weights
 
     protocol = PROTOCOLS[arguments.protocol]
     hands = arguments.hands or _EVERY_HAND
@@ -63,9 +66,16 @@ def run(arguments: argparse.Namespace) -> int:
     refuse_options_without_meaning(arguments, arguments.data, test_data)
     if arguments.test_split is not None and takes_in(test_data):
         raise HandsError(ErrorCode.USAGE, "--test-split means nothing for a folder of takes.", "See --test-data.")
+    require_writable_folder(arguments.out)
+    require_first_weights(configuration, arguments.start, arguments.imagenet)
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    with cancel_on_signals() as cancelled, PersonOutput() as output, join_world() as world:
+    with (
+        cancel_on_signals() as cancelled,
+        PersonOutput() as output,
+        memory_in_words(configuration.batch),
+        join_world() as world,
+    ):
         if world.size > 1:
             raise HandsError(ErrorCode.USAGE, "ablate runs in one process.", "Start it without torchrun.")
         training = open_dataset(arguments, hands, output, cancelled)

@@ -18,6 +18,8 @@ from .dataset_options import (
 from .interrupt import cancel_on_signals
 from .number import count, positive_number, whole_number
 from .output import PersonOutput
+from .training_memory import memory_in_words
+from .writable import require_writable_folder
 
 if TYPE_CHECKING:
     from ..training.trainer import TrainingResult
@@ -78,7 +80,8 @@ def run(arguments: argparse.Namespace) -> int:
     from ..engines.engine import WEIGHTS_DIR
     from ..training.configuration import load_configuration
     from ..training.distributed import join_world
-    from ..training.start import make_synthetic_trainer, make_trainer
+    from ..training.run_folder import CHECKPOINT_NAME
+    from ..training.start import make_synthetic_trainer, make_trainer, require_first_weights
     from ..training.start_finder import make_finder_trainer
     from ..training.trainer import Limits
 
@@ -88,9 +91,17 @@ def run(arguments: argparse.Namespace) -> int:
         refuse_dataset_options(arguments)
     else:
         refuse_options_without_meaning(arguments, arguments.data)
+    require_writable_folder(arguments.out)
+    if not (arguments.out / CHECKPOINT_NAME).is_file():
+        require_first_weights(configuration, arguments.start, arguments.imagenet)
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    with cancel_on_signals() as cancelled, PersonOutput() as output, join_world() as world:
+    with (
+        cancel_on_signals() as cancelled,
+        PersonOutput() as output,
+        memory_in_words(configuration.batch),
+        join_world() as world,
+    ):
         if is_drawn:
             make = make_finder_trainer if configuration.network == "finder" else make_synthetic_trainer
             trainer = make(

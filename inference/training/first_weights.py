@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ..contract import ErrorCode, HandsError
-from ..networks.efficientnet_lite0 import load_imagenet_weights
+from ..networks.configuration import NetworkConfiguration
+from ..networks.efficientnet_lite0 import find_imagenet_weights, load_imagenet_weights
 from ..networks.intershape import InterShape
 from ..networks.resnet import ResNet50
 from .run_folder import load_network_file
@@ -30,6 +31,26 @@ def begin_as_the_paper(network: InterShape) -> None:
                 nn.init.zeros_(module.bias)
 
 
+def require_imagenet(configuration: NetworkConfiguration, path: Path | None) -> None:
+    """Whether there is a file for `take_imagenet`; the parameters are its own.
+
+    Raises
+    ------
+    HandsError
+        MODEL_MISSING
+    """
+    if path is not None and not path.is_file():
+        raise HandsError(ErrorCode.MODEL_MISSING, f"There is no file '{path}'.", "Check what --imagenet says.")
+    if path is None and configuration.backbone == "efficientnet_lite0":
+        find_imagenet_weights()
+    elif path is None:
+        raise HandsError(
+            ErrorCode.MODEL_MISSING,
+            "The paper's network starts from ImageNet weights of ResNet-50, which no package here holds.",
+            "Give torchvision's resnet50 file with --imagenet, or --first-weights random.",
+        )
+
+
 def take_imagenet(network: InterShape, path: Path | None) -> None:
     """Backbone weights of a classifier.
 
@@ -44,17 +65,10 @@ def take_imagenet(network: InterShape, path: Path | None) -> None:
     HandsError
         MODEL_MISSING or MODEL_DAMAGED
     """
-    if path is not None and not path.is_file():
-        raise HandsError(ErrorCode.MODEL_MISSING, f"There is no file '{path}'.", "Check what --imagenet says.")
-    if network.configuration.backbone == "efficientnet_lite0":
+    require_imagenet(network.configuration, path)
+    if path is None or network.configuration.backbone == "efficientnet_lite0":
         load_imagenet_weights(network.backbone, path)
         return
-    if path is None:
-        raise HandsError(
-            ErrorCode.MODEL_MISSING,
-            "The paper's network starts from ImageNet weights of ResNet-50, which no package here holds.",
-            "Give torchvision's resnet50 file with --imagenet, or --first-weights random.",
-        )
     theirs = _read_resnet50(path)
     for backbone in (network.mesh_reg.base_net, network.heatmap_predictor.get_submodule("backbone_net.resnet")):
         own = backbone.state_dict()

@@ -23,6 +23,7 @@ from .batch import StepBatch
 from .configuration import configuration_from_json
 from .run_identity import RunIdentity
 
+CHECKPOINT_NAME: Final = "checkpoint.pt"
 _FORMAT: Final = 2
 """1 did not say in which axes and of which hand models the run was."""
 
@@ -69,7 +70,7 @@ class RunFolder:
     @property
     def checkpoint(self) -> Path:
         """The file that a run goes on from."""
-        return self.path / "checkpoint.pt"
+        return self.path / CHECKPOINT_NAME
 
     @property
     def network(self) -> Path:

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import torch
 
+from ..contract import ErrorCode, HandsError
 from ..datasets import HandDataset
 from ..datasets.pictures import BrokenPictures
 from ..hands.model import HandModel
@@ -20,7 +21,7 @@ from .configuration import TrainingConfiguration
 from .dataset_stream import DatasetStream
 from .distributed import World
 from .extra_losses import ExtraLosses
-from .first_weights import begin_as_the_paper, take_imagenet, take_trained
+from .first_weights import begin_as_the_paper, require_imagenet, take_imagenet, take_trained
 from .run_folder import RunFolder
 from .supervised import SupervisedNetwork
 from .synthetic_stream import SyntheticStream
@@ -31,6 +32,29 @@ START_IMAGENET: Final = "imagenet"
 START_RANDOM: Final = "random"
 SYNTHETIC_EPOCH: Final = 1_000_000
 _IDS_AT_ONCE: Final = 1 << 16
+
+
+def require_first_weights(configuration: TrainingConfiguration, start: str, imagenet: Path | None) -> None:
+    """Whether there are files to begin with; what is in them is seen when they are read.
+
+    Raises
+    ------
+    HandsError
+        MODEL_MISSING; USAGE where the network would not read them
+    """
+    if configuration.network == "pair":
+        if imagenet is not None:
+            raise HandsError(
+                ErrorCode.USAGE, "The pair network begins as the shipped landmark net.", "Leave out --imagenet."
+            )
+    elif start == START_IMAGENET or imagenet is not None:
+        require_imagenet(configuration.network_configuration(), imagenet)
+    if start not in (START_IMAGENET, START_RANDOM) and not Path(start).is_file():
+        raise HandsError(
+            ErrorCode.MODEL_MISSING,
+            f"There is no network '{start}' to begin with.",
+            f"Give {START_IMAGENET}, {START_RANDOM} or a run's network.safetensors.",
+        )
 
 
 def make_network(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +13,13 @@ import numpy as np
 import pytest
 
 from inference.__main__ import main
-from inference.contract import ErrorCode, write_take
+from inference.contract import ErrorCode, HandsError, write_take
 from inference.hands.open_hand import load_hand_models
 from inference.models import ModelFolder
 from inference.models.importing import Acceptance, import_files, licences_of, recognise_files
+from inference.training.configuration import load_configuration
 from inference.training.run_folder import RunFolder
+from inference.training.start import require_first_weights
 from tests.made_interhand import write_interhand
 from tests.stand_in_hand import write_mano_pickle
 from tests.stand_in_take import stand_in_take
@@ -39,6 +42,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def users_models(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TWOHAND_MODELS", str(folder / "models"))
+
+
+@pytest.fixture
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 def test_train_stop_go_on_and_evaluate(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -139,6 +149,32 @@ def test_numbers_that_mean_nothing_are_refused_at_once(
 
 
 @pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (["--out", "file"], ErrorCode.OUTPUT_NOT_WRITABLE, "'file' cannot be written"),
+        (["--out", "file/run"], ErrorCode.OUTPUT_NOT_WRITABLE, "'file/run' cannot be written"),
+        (["--first-weights", "Random"], ErrorCode.MODEL_MISSING, "There is no network 'Random'"),
+        (["--imagenet", "x.pth"], ErrorCode.MODEL_MISSING, "There is no file 'x.pth'"),
+        (["--config", "paper"], ErrorCode.MODEL_MISSING, "starts from ImageNet weights of ResNet-50"),
+    ],
+)
+def test_places_and_first_weights_are_looked_at_before_the_data(
+    words: list[str],
+    code: ErrorCode,
+    sentence: str,
+    empty_folder: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (empty_folder / "file").touch()
+    for command in (["train"], ["ablate", "--steps", "1"]):
+        line = [*command, "--config", "compact", "--data", "nowhere", "--out", "run", *words]
+        assert main(line) == code.exit_code
+        assert sentence.replace("/", os.sep) in capsys.readouterr().err
+        assert [path.name for path in empty_folder.iterdir()] == ["file"]
+        assert main([*command, "--config", "compact", "--data", "nowhere", "--out", "run", *FEW]) == 3
+
+
+@pytest.mark.parametrize(
     "words",
     [
         ["--hands", "single"],
@@ -189,3 +225,11 @@ def test_takes_know_no_splits_and_no_people(
     tested = ["--data", str(folder / "set"), "--test-data", str(tmp_path), "--test-split", "test"]
     assert main([*ablate, *tested]) == ErrorCode.USAGE.exit_code
     assert "--test-split means nothing for a folder of takes" in capsys.readouterr().err
+
+
+def test_the_pair_network_needs_no_imagenet_weights_and_takes_none(tmp_path: Path) -> None:
+    pair = load_configuration("pair")
+    require_first_weights(pair, "imagenet", None)
+    with pytest.raises(HandsError, match="landmark net") as error:
+        require_first_weights(pair, "imagenet", tmp_path)
+    assert error.value.code is ErrorCode.USAGE
