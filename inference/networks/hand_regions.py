@@ -24,7 +24,9 @@ _HAND_SCALE, _HAND_SHIFT = 2.0, 0.1
 def regions_of(joints_px: Tensor) -> Tensor:
     """The regions (..., 5) that hands (..., 21, 2) ask for; known."""
     knuckles = (
-        0.25 * joints_px[..., _INDEX_MCP, :] + 0.25 * joints_px[..., _RING_MCP, :] + 0.5 * joints_px[..., _MIDDLE_MCP, :]
+        0.25 * joints_px[..., _INDEX_MCP, :]
+        + 0.25 * joints_px[..., _RING_MCP, :]
+        + 0.5 * joints_px[..., _MIDDLE_MCP, :]
     )
     up = knuckles - joints_px[..., _WRIST, :]
     angle = torch.atan2(up[..., 0], -up[..., 1])
@@ -32,8 +34,7 @@ def regions_of(joints_px: Tensor) -> Tensor:
     upright = joints_px[..., _STEADY_POINTS, :] @ turn
     low, high = upright.amin(dim=-2), upright.amax(dim=-2)
     size = high - low
-    middle = (low + high) / 2
-    middle = torch.stack([middle[..., 0], middle[..., 1] - _HAND_SHIFT * size[..., 1]], dim=-1)
+    middle = (low + high) / 2 - size * size.new_tensor([0.0, _HAND_SHIFT])
     centre = (turn @ middle.unsqueeze(-1)).squeeze(-1)
     side = _HAND_SCALE * size.amax(dim=-1)
     return torch.stack([centre[..., 0], centre[..., 1], side, angle, torch.ones_like(side)], dim=-1)

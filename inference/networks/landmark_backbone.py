@@ -78,9 +78,9 @@ class _Convolution(nn.Conv2d):
         )
         self.uneven_padding = None if before == behind else (before, behind, before, behind)
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the base class's name
+    def forward(self, input: Tensor) -> Tensor:
         if self.uneven_padding is not None:
-            input = functional.pad(input, self.uneven_padding)  # noqa: A001
+            input = functional.pad(input, self.uneven_padding)
         return super().forward(input)
 
 
@@ -143,10 +143,7 @@ class LandmarkBackbone(nn.Module):
 
     def convolutions(self) -> list[_Convolution]:
         """In the order of computation."""
-        row = [self.stem, self.first_depthwise, self.first_project]
-        for block in self.blocks:
-            row += [block.get_submodule(name) for name in ("expand", "depthwise", "project")]  # pyright: ignore[reportAssignmentType] - they are
-        return [*row, self.last_expand, self.last_depthwise]
+        return [module for module in self.modules() if isinstance(module, _Convolution)]
 
 
 def load_landmark_weights(backbone: LandmarkBackbone, path: Path) -> None:
@@ -173,7 +170,8 @@ def load_landmark_weights(backbone: LandmarkBackbone, path: Path) -> None:
             _take_onnx(backbone, path)
     except ImportError as error:
         raise HandsError(
-            ErrorCode.RUNTIME_MISSING, "The package 'onnx', which reads the first weights, is not installed.",
+            ErrorCode.RUNTIME_MISSING,
+            "The package 'onnx', which reads the first weights, is not installed.",
             "Run: pip install onnx",
         ) from error
     except Exception as error:  # a damaged or foreign file raises nearly anything

@@ -31,7 +31,8 @@ from .pose_code import pose_code_size, read_pose_code
 _POINT_SIZE: Final = 3 * JOINTS_PER_HAND
 _FARTHEST: Final = 3.0
 """In half crops: beyond, it does not matter where the other hand is."""
-_LEAST_SCALE: Final = 1e-4
+_MOST_PALMS: Final = 20.0
+"""Apart: farther than any two hands of one person."""
 
 
 class PairOutput(NamedTuple):
@@ -271,18 +272,14 @@ class PairNet(nn.Module):
         batch = len(regions)
         everything = torch.cat([pooled, numbers, hands.code.detach().flatten(0, 1)], dim=1)
         correction = self.trans_branch(everything.reshape(batch, -1)).float()
-        with torch.no_grad(), full_precision(pooled):
-            points, seen = hands.points_mm.flatten(0, 1), hands.points_px.flatten(0, 1)
-            target = torch.cat([seen[..., :2], torch.ones_like(seen[..., :1])], dim=-1)
-            scale, _ = fit_scale_and_shift(points[..., :2], target)
-            palm_mm = (points[:, MIDDLE_MCP] - points[:, 0]).norm(dim=-1)
-            crop_to_picture = (regions[..., 2] / CROP_PX).flatten()
-            palm_px = (scale.flatten().clamp_min(_LEAST_SCALE) * palm_mm * crop_to_picture).unflatten(0, (-1, 2))
-            middle = to_picture(hands.points_px[..., :2], regions, CROP_PX)[:, :, MIDDLE_MCP]
-            both = regions[..., 4].prod(dim=1)
+        with torch.no_grad():
+            seen = hands.points_px
+            palm_px = (seen[:, :, MIDDLE_MCP] - seen[:, :, 0]).norm(dim=-1) * regions[..., 2] / CROP_PX
+            middle = to_picture(seen[..., :2], regions, CROP_PX)[:, :, MIDDLE_MCP]
             apart = (middle[:, 1] - middle[:, 0]) / palm_px[:, 1:].clamp_min(1)
-            seen_trans = torch.cat([torch.zeros_like(apart[:, :1]), apart, torch.zeros_like(apart[:, :1])], dim=1)
-            seen_trans = (seen_trans * both[:, None]).clamp(-20, 20)
+            none = torch.zeros_like(apart[:, :1])
+            both = regions[..., 4].prod(dim=1, keepdim=True)
+            seen_trans = (torch.cat([none, apart, none], dim=1) * both).clamp(-_MOST_PALMS, _MOST_PALMS)
         return seen_trans + correction
 
     def _in_picture(self, row: list[_Hands], regions: Tensor) -> tuple[list[HandStage], list[HandStage]]:

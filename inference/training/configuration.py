@@ -114,7 +114,7 @@ class TrainingConfiguration:
     gradient_clip : largest norm of the gradient, 0 for none
     authors_slips : repeat the errors of the authors' training that are named in reference/network.md
     framing : of drawn pictures: square crops round the hands, whole pictures, or half of each
-    looks : how often the finder uses each drawn picture, every time turned, moved, zoomed and mirrored anew
+    looks : how often the pair network and the finder use each drawn picture, seen in another way every time
     losses, extra_losses, pair_losses, finder_losses, augmentation : see there
     seed : of the first weights, the samples' order and the augmentation
     """
@@ -353,7 +353,8 @@ def _problems(configuration: TrainingConfiguration) -> Mapping[str, bool]:
         and configuration.frozen_blocks != 0,
         "the finder's backbone has 7 stages": configuration.network == "finder" and configuration.frozen_blocks > 7,
         "backbone_rate is for the pair network": configuration.network != "pair" and configuration.backbone_rate != 1,
-        "looks is for the finder": configuration.network != "finder" and configuration.looks != 1,
+        "looks is for the pair network and the finder": configuration.network not in ("pair", "finder")
+        and configuration.looks != 1,
         "the pair network has neither heat maps nor depth maps (extra_losses), and its presence is in pair_losses": (
             configuration.network == "pair" and max(extra.heatmaps, extra.depth, extra.presence) > 0
         ),

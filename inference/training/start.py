@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from .distributed import World
 from .extra_losses import ExtraLosses
 from .first_weights import begin_as_the_paper, require_imagenet, take_imagenet, take_trained
 from .run_folder import RunFolder
+from .start_pair import pair_trainer_on
 from .supervised import SupervisedNetwork
 from .synthetic_stream import SyntheticStream
 from .trainer import Trainer
@@ -120,7 +121,7 @@ def make_synthetic_trainer(
     start: str = START_IMAGENET,
     imagenet: Path | None = None,
     workers: int = 0,
-) -> InterShapeTrainer:
+) -> Trainer[Any, Any]:
     """A trainer on pictures of the open hand that are drawn meanwhile, no two alike; a run that is in `out` goes on.
 
     An epoch is a million pictures.
@@ -136,16 +137,13 @@ def make_synthetic_trainer(
         workers=workers,
     )
     models = load_hand_models(weights_dir)
-    return trainer_on(
-        configuration,
-        stream,
-        f"synthesis, seed {configuration.seed}, {settings}",
-        (models["right"], models["left"]),
-        RunFolder(out),
-        world=world,
-        start=start,
-        imagenet=imagenet,
-    )
+    both, data = (models["right"], models["left"]), f"synthesis, seed {configuration.seed}, {settings}"
+    if configuration.network == "pair":
+        first = None if start in (START_IMAGENET, START_RANDOM) else Path(start)
+        return pair_trainer_on(
+            configuration, stream, data, both, RunFolder(out), world=world, weights_dir=weights_dir, first_weights=first
+        )
+    return trainer_on(configuration, stream, data, both, RunFolder(out), world=world, start=start, imagenet=imagenet)
 
 
 def samples_of(dataset: HandDataset) -> str:

@@ -28,6 +28,10 @@ class SupervisedModule(nn.Module, ABC, Generic[Batch, Network]):
     network: Network
     may_lack_gradients: bool = False
 
+    def learning_shares(self) -> list[tuple[list[nn.Parameter], float]]:
+        """Parameters that learn, and the share of the learning rate at which they do."""
+        return [([parameter for parameter in self.parameters() if parameter.requires_grad], 1.0)]
+
     @abstractmethod
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """The weighted terms by name, scalars; their sum is minimised."""

@@ -125,12 +125,15 @@ class Trainer(Generic[Batch, Network]):
         self._steps_an_epoch = stream.samples / samples_a_step
         self.total_steps = configuration.steps or max(1, round(configuration.epochs * self._steps_an_epoch))
         self._samples_a_step = samples_a_step
-        parameters = [parameter for parameter in supervised.parameters() if parameter.requires_grad]
+        shares = supervised.learning_shares()
         kind = torch.optim.Adam if configuration.optimiser == "adam" else torch.optim.AdamW
         self._optimiser = kind(
-            parameters, lr=configuration.learning_rate, weight_decay=configuration.weight_decay, foreach=True
+            [{"params": parameters, "share": share} for parameters, share in shares],
+            lr=configuration.learning_rate,
+            weight_decay=configuration.weight_decay,
+            foreach=True,
         )
-        self._parameters = parameters
+        self._parameters = [parameter for parameters, _ in shares for parameter in parameters]
         self.step = 0
         self._shown: Batch | None = None
         # Without averaging these are the network's own tensors, always up to date.
@@ -201,7 +204,7 @@ class Trainer(Generic[Batch, Network]):
         configuration = self._configuration
         rate = learning_rate(configuration, self.step, self.total_steps, self._steps_an_epoch)
         for group in self._optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
         self._optimiser.zero_grad(set_to_none=True)
         sums: dict[str, Tensor] = {}
         parts: list[Batch] = []  # as they came, where they do not fill the device's memory
