@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import torch
 
@@ -13,6 +13,8 @@ from ..hands.model import HandModel
 from ..networks.intershape import InterShape
 from .run_folder import load_network_file
 from .run_identity import hashes_of
+
+_INTERSHAPE: Final = ("paper", "compact")
 
 
 class TrainedNetwork(NamedTuple):
@@ -34,10 +36,16 @@ def load_trained_network(path: Path, models: tuple[HandModel, HandModel], thread
     Raises
     ------
     HandsError
-        MODEL_MISSING or MODEL_DAMAGED; USAGE where the models are others
+        MODEL_MISSING or MODEL_DAMAGED; USAGE where the models are others, or the network is no `InterShape`
     """
     saved = load_network_file(path)
     identity = saved.identity
+    if identity.configuration.network not in _INTERSHAPE:
+        raise HandsError(
+            ErrorCode.USAGE,
+            f"'{path}' is a network of the kind '{identity.configuration.network}', which cannot be tested like this.",
+            f"Give a network of the kinds: {', '.join(_INTERSHAPE)}.",
+        )
     if identity.model_sha256 != hashes_of(models):
         raise HandsError(
             ErrorCode.USAGE,

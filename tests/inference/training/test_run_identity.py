@@ -22,7 +22,7 @@ from inference.models import ModelFolder
 from inference.models.importing import Acceptance, import_files, licences_of, recognise_files
 from inference.training.batch import TrainingBatch
 from inference.training.dataset_stream import DatasetStream
-from inference.training.run_folder import RunFolder, load_network_file
+from inference.training.run_folder import RunFolder, load_network_file, save_network
 from inference.training.start import InterShapeTrainer, trainer_on
 from inference.training.trained_network import load_trained_network
 from inference.training.trainer import Limits
@@ -93,6 +93,16 @@ def test_a_network_poses_no_other_hands(run: Path) -> None:
     assert caught.value.code is ErrorCode.USAGE
     with pytest.raises(HandsError, match="trained with other hand models"):
         load_trained_network(run / "network.safetensors", (OURS[0], OTHERS[1]))
+
+
+def test_a_network_of_another_kind_is_not_taken_for_this_one(run: Path, tmp_path: Path) -> None:
+    saved = RunFolder(run).load()
+    assert saved is not None
+    identity = replace(saved.identity, configuration=replace(saved.identity.configuration, network="finder"))
+    save_network(tmp_path / "network.safetensors", replace(saved, identity=identity))
+    with pytest.raises(HandsError, match="of the kind 'finder'") as caught:
+        load_trained_network(tmp_path / "network.safetensors", OURS)
+    assert caught.value.code is ErrorCode.USAGE
 
 
 def test_an_ablation_sees_other_hands_before_it_trains(dataset: InterHandDataset, tmp_path: Path) -> None:

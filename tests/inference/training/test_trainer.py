@@ -220,23 +220,23 @@ def test_checkpoints_that_do_not_fit_are_told_in_a_sentence(dataset: InterHandDa
 def test_a_checkpoint_is_on_the_disk_before_it_has_its_name(
     dataset: InterHandDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    events: list[tuple[str, str]] = []
+    events: list[tuple[str, int]] = []
     fsync, rename = os.fsync, Path.replace
 
     def note_fsync(descriptor: int) -> None:
-        events.append(("fsync", Path(f"/proc/self/fd/{descriptor}").readlink().name))
+        events.append(("fsync", os.fstat(descriptor).st_ino))
         fsync(descriptor)
 
     def note_rename(path: Path, target: Path) -> Path:
-        events.append(("rename", path.name))
+        events.append(("rename", path.stat().st_ino))
         return rename(path, target)
 
     made = trainer(small(), dataset, tmp_path)
     monkeypatch.setattr(os, "fsync", note_fsync)
     monkeypatch.setattr(Path, "replace", note_rename)
     made.run(Limits(steps=1), silent)
-    parts = ("checkpoint.pt.part", "network.safetensors.part")
-    assert events == [(event, part) for part in parts for event in ("fsync", "rename")]
+    files = [(tmp_path / name).stat().st_ino for name in ("checkpoint.pt", "network.safetensors")]
+    assert events == [(event, file) for file in files for event in ("fsync", "rename")]
 
 
 @pytest.mark.parametrize(("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
