@@ -128,9 +128,10 @@ def _source(arguments: argparse.Namespace, dataset: HandDataset, reader: Picture
         trained = load_trained_network(arguments.network, models, arguments.threads)
         return NetworkSource(trained.network, reader, axes=trained.axes)
     if arguments.engine in _NETWORKS:
-        from ..evaluation.network_source import NetworkSource, load_paper_network
+        from ..engines.load_intershape import paper_network
+        from ..evaluation.network_source import NetworkSource
 
-        network = load_paper_network(model_folder(arguments), arguments.threads)
+        network = paper_network(model_folder(arguments), arguments.threads)
         return NetworkSource(network, reader, axes="camera")
     from ..engines import EngineOptions, create_engine
     from ..engines.engine import WEIGHTS_DIR

@@ -63,48 +63,15 @@ class NetworkReader:
 
     Parameters
     ----------
-    configuration : the network's parts and sizes
-    weights : all of its tensors by name
+    network : with its weights, on its device; a copy that is prepared for speed is used
     models : the hand models its poses and betas refer to
-    threads : CPU threads; 0 takes what the machine has, at most four
-
-    Raises
-    ------
-    HandsError
-        RUNTIME_MISSING without torch, MODEL_DAMAGED where the weights are not this configuration's
     """
 
-    def __init__(
-        self,
-        configuration: NetworkConfiguration,
-        weights: Mapping[str, torch.Tensor],
-        models: Mapping[Side, HandModel],
-        *,
-        threads: int = 0,
-    ) -> None:
-        from ..runtime import cpu_threads, require
-
-        require("torch")
-        import torch
-
-        from ..networks.intershape import InterShape
+    def __init__(self, network: InterShape, models: Mapping[Side, HandModel]) -> None:
         from ..networks.prepare import prepare_for_inference
 
-        torch.set_num_threads(cpu_threads(threads))
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        # Else convolutions on a GPU keep ten bits of every factor, and numbers differ from those on a CPU.
-        torch.backends.cudnn.allow_tf32 = False
-        self.configuration = configuration
-        self.models = models
-        network = InterShape(configuration, (models["right"], models["left"]))
-        try:
-            network.load_state_dict(weights, strict=True)
-        except RuntimeError as error:  # names or shapes differ
-            raise HandsError(
-                ErrorCode.MODEL_DAMAGED,
-                f"The weights are not those of the network '{configuration.name}'.",
-                "Import the original file again with `python -m inference models import FILE`.",
-            ) from error
+        self.device = network.imagenet_mean.device
+        self.configuration, self.models = network.configuration, models
         self._network: InterShape = prepare_for_inference(network, self.device)
 
     def predict(self, crop_rgb: NDArray[np.uint8], *, every_stage: bool = False) -> Prediction:

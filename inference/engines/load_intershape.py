@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..detect.finder import HandFinder
 from ..detect.nets import LANDMARK_NET_FILE, PALM_NET_FILE, expected_sha256
-from ..hands.joints import Side
-from ..hands.model import HandModel
 from ..models.folder import PAPER_NAME, ModelFolder, default_models_dir
 from ..runtime import cpu_threads, require
 from .crop_answer import NetworkReader
 from .intershape import InterShapeEngine
 
 if TYPE_CHECKING:
+    from ..networks.intershape import InterShape
     from .engine import EngineOptions
 
 
@@ -39,17 +38,45 @@ def load_intershape(options: EngineOptions) -> InterShapeEngine:
 
 
 def load_paper_network(folder: ModelFolder, threads: int = 0) -> NetworkReader:
-    """The paper's network with the user's weights and MANO.
+    """The paper's network, ready to read crops.
+
+    Parameters
+    ----------
+    threads : of the CPU; 0 takes what the machine has, at most four
 
     Raises
     ------
     HandsError
-        as `load_intershape`
+        as `paper_network`
+    """
+    network = paper_network(folder, cpu_threads(threads))
+    right, left = folder.hand_models()
+    return NetworkReader(network, {"right": right, "left": left})
+
+
+def paper_network(folder: ModelFolder, threads: int = 0) -> InterShape:
+    """The paper's network with the user's weights and MANO, in evaluation mode, on the GPU where there is one.
+
+    Parameters
+    ----------
+    threads : of the CPU; 0 leaves them as they are
+
+    Raises
+    ------
+    HandsError
+        RUNTIME_MISSING without torch; MODEL_MISSING or MODEL_DAMAGED
     """
     require("torch")
+    import torch
+
     from ..networks.configuration import PAPER
+    from ..networks.intershape import InterShape
 
     weights = folder.paper_weights()
-    right, left = folder.hand_models()
-    models: dict[Side, HandModel] = {"right": right, "left": left}
-    return NetworkReader(PAPER, weights, models, threads=threads)
+    network = InterShape(PAPER, folder.hand_models())
+    network.load_state_dict(weights, strict=True)
+    if threads:
+        torch.set_num_threads(threads)
+    # Else convolutions on a GPU keep ten bits of every factor, and numbers differ from those on a CPU.
+    torch.backends.cudnn.allow_tf32 = False
+    return network.eval().to("cuda" if torch.cuda.is_available() else "cpu")

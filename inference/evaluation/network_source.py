@@ -15,8 +15,6 @@ from ..datasets.dataset import HandDataset
 from ..datasets.pictures import PictureReader
 from ..fit.placement import AnswerAxes, turn_to_direction
 from ..hands.joints import POINT_COUNT
-from ..models.folder import ModelFolder
-from ..runtime import require
 from .prediction import PredictedHands, wrist_offset_from_trans
 
 if TYPE_CHECKING:
@@ -109,25 +107,3 @@ def _turned(hands: PredictedHands, turns: NDArray[np.float64]) -> PredictedHands
         None if vertices is None else (vertices[0] @ back, vertices[1] @ back),
         None if offset is None else (offset[:, None] @ back)[:, 0],
     )
-
-
-def load_paper_network(folder: ModelFolder, threads: int = 0) -> InterShape:
-    """The paper's network with the user's weights and MANO, on the GPU where there is one.
-
-    Raises
-    ------
-    HandsError
-        RUNTIME_MISSING without torch; MODEL_MISSING or MODEL_DAMAGED
-    """
-    require("torch")
-    import torch
-
-    from ..networks.configuration import PAPER
-    from ..networks.intershape import InterShape
-
-    weights = folder.paper_weights()
-    network = InterShape(PAPER, folder.hand_models())
-    network.load_state_dict(weights, strict=True)
-    if threads:
-        torch.set_num_threads(threads)
-    return network.eval().to("cuda" if torch.cuda.is_available() else "cpu")

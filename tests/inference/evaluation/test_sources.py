@@ -16,9 +16,10 @@ from inference.crops import dataset_crop
 from inference.datasets import PictureReader
 from inference.datasets.dataset import HandDataset
 from inference.engines import HandInFrame
+from inference.engines.load_intershape import paper_network
 from inference.evaluation.engine_source import EngineSource
 from inference.evaluation.evaluate import evaluate
-from inference.evaluation.network_source import NetworkSource, load_paper_network
+from inference.evaluation.network_source import NetworkSource
 from inference.evaluation.prediction import wrist_offset_from_trans
 from inference.evaluation.protocol import CORRECTED
 from inference.hands.joints import SIDES, Side
@@ -117,5 +118,5 @@ def test_the_network_reads_the_data_set_s_crops(tmp_path: Path) -> None:
 
 def test_the_paper_s_network_needs_the_user_s_files(tmp_path: Path) -> None:
     with pytest.raises(HandsError) as caught:
-        load_paper_network(ModelFolder(tmp_path))
+        paper_network(ModelFolder(tmp_path))
     assert caught.value.code is ErrorCode.MODEL_MISSING
