@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -13,7 +12,6 @@ from ..camera import Camera
 from ..clip import Clip
 from ..detect.finder import HandFinder
 from ..detect.nets import LANDMARK_NET_FILE, PALM_NET_FILE, expected_sha256
-from ..detect.observation import HandObservation
 from ..detect.reader import HandReader
 from ..detect.trace import trace
 from ..detect.tracker import HandTracker
@@ -23,9 +21,7 @@ from ..hands.model import HandModel
 from ..hands.open_hand import load_hand_models
 from ..runtime import cpu_threads
 from .engine import NO_BOXES, EngineOptions, FrameBoxes, HandInFrame
-
-_HOPELESS_SHARE: Final = 0.25
-"""Reprojection error, as a share of the hand's box, at which nothing of the confidence is left."""
+from .fitted_frames import as_fitted, hand_in_frame, refined
 
 _LARGEST_SHARE_BACK: Final = 0.05
 """The same at which a hand is no longer followed back; good fits have 0.01."""
@@ -77,7 +73,7 @@ class LandmarksRun:
             else:
                 self._tracker.lose(side)
         self._previous = fitted
-        return {side: _hand_in_frame(observations[side], hand) for side, hand in fitted.items()}
+        return {side: hand_in_frame(observations[side], hand) for side, hand in fitted.items()}
 
     def look_back(
         self,
@@ -92,9 +88,9 @@ class LandmarksRun:
         }
         beside_px = [self._landmarks_px(side, hand) for side, hand in beside.items()]
         observations = trace(self._reader, rgb, points_px, beside_px, pinned)
-        fitted = self._fitter.fit_frame(observations, _as_fitted(later))
+        fitted = self._fitter.fit_frame(observations, as_fitted(later))
         return {
-            side: _hand_in_frame(observations[side], hand)
+            side: hand_in_frame(observations[side], hand)
             for side, hand in fitted.items()
             if hand.reprojection_share <= _LARGEST_SHARE_BACK
         }
@@ -106,7 +102,7 @@ class LandmarksRun:
     def resume(self, last_hands: Mapping[Side, HandInFrame], state: Mapping[str, Any]) -> None:
         """See `EngineRun.resume`."""
         self._tracker.restore(state["tracker"])
-        self._previous = _as_fitted(last_hands)
+        self._previous = as_fitted(last_hands)
 
     def _landmarks_px(self, side: Side, hand: HandInFrame | FittedHand) -> NDArray[np.float64]:
         """(21, 2) where the nets should see a fitted hand."""
@@ -114,38 +110,4 @@ class LandmarksRun:
 
     def refine(self, clip: Clip) -> Clip:
         """See `EngineRun.refine`."""
-        known = clip.betas[clip.present]
-        refined = self._fitter.refine_clip(
-            clip.present,
-            clip.joints_px,
-            clip.joints_px_confidence,
-            clip.quat_wxyz,
-            np.median(known, axis=0) if len(known) else None,
-        )
-        return replace(
-            clip,
-            quat_wxyz=refined.quat_wxyz,
-            translation_m=refined.translation_m,
-            betas=np.where(clip.present[..., None], refined.betas[:, None], 0.0),
-            joints_m=refined.joints_m,
-        )
-
-
-def _as_fitted(hands: Mapping[Side, HandInFrame]) -> dict[Side, FittedHand]:
-    """Hands of another frame as the fitter wants them for its start; how well they fitted does not matter there."""
-    return {
-        side: FittedHand(side, hand.quat_wxyz, hand.translation_m, hand.betas, hand.joints_m, 0.0, 0.0, hand.joints_px)
-        for side, hand in hands.items()
-    }
-
-
-def _hand_in_frame(observation: HandObservation, hand: FittedHand) -> HandInFrame:
-    return HandInFrame(
-        confidence=observation.presence * max(0.0, 1.0 - hand.reprojection_share / _HOPELESS_SHARE),
-        quat_wxyz=hand.quat_wxyz,
-        translation_m=hand.translation_m,
-        betas=hand.betas,
-        joints_px=hand.joints_px,
-        joints_px_confidence=observation.joints_confidence,
-        joints_m=hand.joints_m,
-    )
+        return refined(clip, self._fitter)

@@ -143,8 +143,12 @@ class PairNet(nn.Module):
         regions : (B, 2, 5) see `hand_regions`; a hand whose region is not known is not there
         every_stage : rest joints of every stage too (training); vertices are always the last stage's alone
         """
-        batch = len(picture)
-        crops = cut_crops(picture, regions, CROP_PX).flatten(0, 1)
+        return self.read(cut_crops(picture, regions, CROP_PX), regions, every_stage)
+
+    def read(self, crops: Tensor, regions: Tensor, every_stage: bool = True) -> tuple[PairOutput, Prediction]:
+        """As `forward`, from crops (B, 2, 3, 224, 224) that are already cut, the left one mirrored."""
+        batch = len(crops)
+        crops = crops.flatten(0, 1)
         (eighth, sixteenth, last), answer = self.backbone(crops.contiguous(memory_format=torch.channels_last))
         pooled = last.mean(dim=(2, 3))
         known = regions[..., 4]

@@ -1,0 +1,246 @@
+"""Engine `intershape` with the shipped weights: stage one finds the hands, stage two reads them, the fit poses them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..camera import Camera
+from ..clip import Clip
+from ..detect.crops import CropSource
+from ..detect.observation import HandObservation
+from ..detect.region import Region
+from ..fit.hand_fitter import FittedHand, HandFitter
+from ..hands.joints import SIDES, Side
+from ..hands.model import HandModel
+from .engine import NO_BOXES, Box, FrameBoxes, HandInFrame
+from .fitted_frames import as_fitted, hand_in_frame, refined
+from .hand_evidence import Expectation
+from .pair_reader import PairReader
+
+_LEAST_PRESENCE: Final[dict[Expectation, float]] = {"new": 0.5, "followed": 0.3, "boxed": 0.1}
+_LEAST_CERTAINTY: Final[dict[Expectation, float]] = {"new": 0.12, "followed": 0.08, "boxed": 0.04}
+"""Median over the joints."""
+_SEARCH_EVERY: Final = 5
+"""With a hand missing, it is looked for every so many frames, and at once after a loss."""
+_BOX_TURNS: Final = 8
+_LOOKS: Final = 2
+"""After the first look in a square that somebody found, so many more in the squares that the joints ask for."""
+_SAME_HAND: Final = 0.15
+"""Mean distance of the joints of two hands, as a share of the smaller square, under which they are one hand."""
+_LARGEST_SHARE_BACK: Final = 0.05
+"""Reprojection error at which a hand is no longer followed back; see `landmarks`."""
+
+
+class Proposer(Protocol):
+    """Says where hands may be."""
+
+    def propose(self, source: CropSource) -> dict[Side, Region]:
+        """At most one square a side."""
+        ...
+
+
+class TwoHandsEngine:
+    """Both stages and hand models, loaded once.
+
+    Parameters
+    ----------
+    reader : stage two
+    proposer : stage one
+    models : the open hand
+    settings : see `Engine.settings`
+    """
+
+    name = "intershape"
+
+    def __init__(
+        self, reader: PairReader, proposer: Proposer, models: Mapping[Side, HandModel], settings: Mapping[str, Any]
+    ) -> None:
+        self.models, self.settings = models, settings
+        self._reader, self._proposer = reader, proposer
+
+    def start(self, camera: Camera) -> TwoHandsRun:
+        """See `Engine.start`."""
+        # The network was taught the model's own joints: nothing lies between them and what it sees.
+        fitter = HandFitter(self.models, camera, offsets_m=np.zeros((21, 3)))
+        return TwoHandsRun(self._reader, self._proposer, fitter)
+
+
+class TwoHandsRun:
+    """One clip through the engine."""
+
+    def __init__(self, reader: PairReader, proposer: Proposer, fitter: HandFitter) -> None:
+        self._reader, self._proposer, self._fitter = reader, proposer, fitter
+        self._previous: dict[Side, FittedHand] = {}
+        self._frames_to_search = 0
+        self._unread_boxes: frozenset[Side] = frozenset()
+
+    @property
+    def unread_boxes(self) -> frozenset[Side]:
+        """See `EngineRun.unread_boxes`."""
+        return self._unread_boxes
+
+    def reconstruct_frame(self, rgb: NDArray[np.uint8], boxes: FrameBoxes = NO_BOXES) -> dict[Side, HandInFrame]:
+        """See `EngineRun.reconstruct_frame`."""
+        source = CropSource(rgb)
+        self._frames_to_search -= 1
+        expected = self._expected(boxes.given)
+        regions = self._where_they_were(set(boxes.given))
+        regions |= {
+            side: region for side, box in boxes.given.items() if (region := self._in_box(source, side, box)) is not None
+        }
+        seen = self._settled(source, regions, expected)
+        if any(side not in seen for side in self._previous):
+            self._frames_to_search = 0
+        missing: list[Side] = [side for side in SIDES if side not in seen and side not in boxes.given]
+        if missing and self._frames_to_search <= 0:
+            seen = self._search(source, seen, missing, boxes, expected)
+            self._frames_to_search = _SEARCH_EVERY
+        self._unread_boxes = frozenset(side for side in boxes.given if side not in seen)
+        fitted = self._fitter.fit_frame(seen, self._previous)
+        self._previous = fitted
+        return {side: hand_in_frame(seen[side], hand) for side, hand in fitted.items()}
+
+    def look_back(
+        self,
+        rgb: NDArray[np.uint8],
+        later: Mapping[Side, HandInFrame],
+        beside: Mapping[Side, HandInFrame],
+        pinned: frozenset[Side],
+    ) -> dict[Side, HandInFrame]:
+        """See `EngineRun.look_back`."""
+        known: dict[Side, HandInFrame] = {**later, **beside}
+        regions: dict[Side, Region] = {side: Region.from_joints(self._joints_px(hand)) for side, hand in known.items()}
+        expected: dict[Side, Expectation] = {side: "boxed" if side in pinned else "followed" for side in known}
+        hands = self._believed(self._reader.read(CropSource(rgb), _usable(regions)).hands, expected)
+        back: dict[Side, HandObservation] = {
+            side: hand
+            for side, hand in hands.items()
+            if side in later and regions[side].leads_to(Region.from_joints(hand.joints_px))
+        }
+        fitted = self._fitter.fit_frame(back, as_fitted(later))
+        return {
+            side: hand_in_frame(back[side], hand)
+            for side, hand in fitted.items()
+            if hand.reprojection_share <= _LARGEST_SHARE_BACK
+        }
+
+    def state(self) -> dict[str, Any]:
+        """See `EngineRun.state`."""
+        return {"frames_to_search": self._frames_to_search}
+
+    def resume(self, last_hands: Mapping[Side, HandInFrame], state: Mapping[str, Any]) -> None:
+        """See `EngineRun.resume`."""
+        self._frames_to_search = int(state["frames_to_search"])
+        self._previous = as_fitted(last_hands)
+
+    def refine(self, clip: Clip) -> Clip:
+        """See `EngineRun.refine`."""
+        return refined(clip, self._fitter)
+
+    # --- where to look ----------------------------------------------------------------------------------------------
+
+    def _joints_px(self, hand: HandInFrame | FittedHand) -> NDArray[np.float64]:
+        return self._fitter.camera.project(hand.joints_m)
+
+    def _where_they_were(self, boxed: set[Side]) -> dict[Side, Region]:
+        regions: dict[Side, Region] = {
+            side: Region.from_joints(self._joints_px(hand))
+            for side, hand in self._previous.items()
+            if side not in boxed
+        }
+        return _usable(regions)
+
+    def _in_box(self, source: CropSource, side: Side, box: Box) -> Region | None:
+        """The square of the hand in a user's box: as stage one sees it there, or turned so that stage two is surest."""
+        around = Region.from_box(box)
+        if not around.usable:
+            return None
+        turned = [around.turned(2 * math.pi * turn / _BOX_TURNS) for turn in range(_BOX_TURNS)]
+        seen = self._proposer.propose(source).get(side)
+        if seen is not None and _lies_in(seen, box):
+            turned.append(seen)
+        looks = [self._reader.read(source, {side: region}).hands[side] for region in turned]
+        best = max(range(len(turned)), key=lambda index: _trust(looks[index]))
+        region = Region.from_joints(looks[best].joints_px)
+        return region if region.usable and _lies_in(region, box) else turned[best]
+
+    def _search(
+        self,
+        source: CropSource,
+        seen: dict[Side, HandObservation],
+        missing: list[Side],
+        boxes: FrameBoxes,
+        expected: Mapping[Side, Expectation],
+    ) -> dict[Side, HandObservation]:
+        """Look for what is missing where stage one says, or between two boxes of the user."""
+        proposed = self._proposer.propose(source)
+        regions = {side: Region.from_joints(hand.joints_px) for side, hand in seen.items()}
+        for side in missing:
+            if side in boxes.hints:
+                hinted = self._in_box(source, side, boxes.hints[side])
+                if hinted is not None:
+                    regions[side] = hinted
+            elif side in proposed:
+                regions[side] = proposed[side]
+        found = self._settled(source, _usable(regions), expected)
+        # The second hand in sight must not cost the first: what was seen alone stays.
+        return {**seen, **found}
+
+    # --- what is there ----------------------------------------------------------------------------------------------
+
+    def _expected(self, boxed: Iterable[Side]) -> dict[Side, Expectation]:
+        given = set(boxed)
+        return {side: "boxed" if side in given else "followed" if side in self._previous else "new" for side in SIDES}
+
+    def _settled(
+        self, source: CropSource, regions: dict[Side, Region], expected: Mapping[Side, Expectation]
+    ) -> dict[Side, HandObservation]:
+        """Read, look again in the squares that the joints ask for, and keep what can be believed."""
+        if not regions:
+            return {}
+        hands = self._reader.read(source, regions).hands
+        for _ in range(_LOOKS):
+            kept = self._believed(hands, expected)
+            wanted: dict[Side, Region] = {side: Region.from_joints(hand.joints_px) for side, hand in kept.items()}
+            wanted = _usable(wanted)
+            if not wanted or (set(wanted) == set(regions) and all(wanted[s].resembles(regions[s]) for s in wanted)):
+                return kept
+            regions = wanted
+            hands = self._reader.read(source, regions).hands
+        return self._believed(hands, expected)
+
+    def _believed(
+        self, hands: Mapping[Side, HandObservation], expected: Mapping[Side, Expectation]
+    ) -> dict[Side, HandObservation]:
+        """Without hands that are not there, or that are the other hand a second time."""
+        kept: dict[Side, HandObservation] = {
+            side: hand
+            for side, hand in hands.items()
+            if hand.presence >= _LEAST_PRESENCE[expected[side]]
+            and float(np.median(hand.joints_confidence)) >= _LEAST_CERTAINTY[expected[side]]
+        }
+        if len(kept) == len(SIDES):
+            right, left = kept["right"], kept["left"]
+            size = min(Region.from_joints(hand.joints_px).side_px for hand in kept.values())
+            apart = float(np.linalg.norm(right.joints_px - left.joints_px, axis=1).mean())
+            if apart < _SAME_HAND * size:
+                del kept["left" if _trust(right) >= _trust(left) else "right"]
+        return kept
+
+
+def _trust(hand: HandObservation) -> float:
+    return hand.presence * float(np.median(hand.joints_confidence))
+
+
+def _usable(regions: Mapping[Side, Region]) -> dict[Side, Region]:
+    return {side: region for side, region in regions.items() if region.usable}
+
+
+def _lies_in(region: Region, box: Box) -> bool:
+    x, y, width, height = box
+    return x <= region.center_px[0] <= x + width and y <= region.center_px[1] <= y + height
