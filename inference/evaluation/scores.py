@@ -177,11 +177,12 @@ def _sequences(dataset: HandDataset, table: ErrorTable, protocol: Protocol) -> l
 
 def _notes(dataset: HandDataset, table: ErrorTable, protocol: Protocol) -> list[str]:
     absent = len(dataset) - int(table.seen.sum())
+    has_pairs = protocol.is_extended and bool(np.any(table.seen & (dataset.kinds == INTERACTING)))
     rules = {
         f"{absent} of {len(dataset)} samples have no prediction and are in no mean.": absent > 0,
         f"{table.missed} annotated hands were not predicted and are in no mean.": table.missed > 0,
         "The predicted mesh is another than the true one: vertex errors are left out.": table.vertices_differ,
-        "The predictions do not say how the hands lie to each other: MRRPE is left out.": protocol.is_extended
+        "No prediction says how both hands of a picture lie to each other: MRRPE is left out.": has_pairs
         and not np.any(np.isfinite(table.relative_root)),
     }
     return [sentence for sentence, holds in rules.items() if holds]

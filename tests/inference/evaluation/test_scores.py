@@ -97,6 +97,10 @@ def test_the_relation_between_the_hands(dataset: InterHandDataset, tmp_path: Pat
     without = scored(dataset, tmp_path, arrays).scores
     assert without.groups["all"].mrrpe_mm is None
     assert "MRRPE is left out" in without.notes[-1]
+    # Of single hands nobody asks for it.
+    single = dataset.kinds != 2
+    alone = scored(dataset, tmp_path, {name: array[single] for name, array in arrays.items()}).scores
+    assert "MRRPE" not in " ".join(alone.notes)
 
 
 def test_the_corrected_protocol_leaves_the_roots_out(dataset: InterHandDataset, tmp_path: Path) -> None:
