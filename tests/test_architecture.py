@@ -140,7 +140,7 @@ def test_blender_s_side_needs_blender_and_numpy_alone(graph: Any) -> None:
 
 def test_every_package_that_the_worker_imports_is_declared(graph: Any) -> None:
     modules = {name for name in graph.modules if name.startswith(f"{PACKAGE}.inference")}
-    declared = {"numpy", "cv2", "PIL", "onnxruntime", "tqdm", "torch", "safetensors"}
+    declared = {"numpy", "cv2", "PIL", "onnxruntime", "tqdm", "torch", "safetensors", "onnx"}
     assert {"numpy", "cv2", "onnxruntime", "torch"} <= outside(graph, modules) <= declared
 
 

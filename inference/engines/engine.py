@@ -18,7 +18,7 @@ from ..hands.model import HandModel
 if TYPE_CHECKING:
     from ..clip import Clip
 
-ENGINE_NAMES: Final = ("landmarks", "intershape")
+ENGINE_NAMES: Final = ("landmarks", "twohand", "intershape")
 DEFAULT_ENGINE: Final = "landmarks"
 """Needs nothing but what is shipped."""
 WEIGHTS_DIR: Final = Path(__file__).resolve().parents[2] / "weights"
@@ -168,6 +168,10 @@ def create_engine(name: str, options: EngineOptions) -> Engine:
         from .landmarks import LandmarksEngine
 
         return LandmarksEngine(options)
+    if name == "twohand":
+        from .load_two_hands import load_two_hands
+
+        return load_two_hands(options)
     if name == "intershape":
         from .load_intershape import load_intershape
 

@@ -1,4 +1,4 @@
-"""Engine `intershape` with the shipped weights: stage one finds the hands, stage two reads them, the fit poses them."""
+"""Engine `twohand`: stage one of the open two-hand network finds the hands, stage two reads them, the fit poses them."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class TwoHandsEngine:
     settings : see `Engine.settings`
     """
 
-    name = "intershape"
+    name = "twohand"
 
     def __init__(
         self, reader: PairReader, proposer: Proposer, models: Mapping[Side, HandModel], settings: Mapping[str, Any]
@@ -179,7 +179,7 @@ class TwoHandsRun:
     ) -> dict[Side, HandObservation]:
         """Look for what is missing where stage one says, or between two boxes of the user."""
         proposed = self._proposer.propose(source)
-        regions = {side: Region.from_joints(hand.joints_px) for side, hand in seen.items()}
+        regions: dict[Side, Region] = {side: Region.from_joints(hand.joints_px) for side, hand in seen.items()}
         for side in missing:
             if side in boxes.hints:
                 hinted = self._in_box(source, side, boxes.hints[side])
