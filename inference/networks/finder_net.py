@@ -65,6 +65,7 @@ class FinderNet(nn.Module):
     Attributes
     ----------
     backbone : EfficientNet-Lite0
+    frozen_stages : so many of its stages and its stem are not trained
     """
 
     mean: Tensor
@@ -73,6 +74,7 @@ class FinderNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.backbone = EfficientNetLite0()
+        self.frozen_stages = 0
         quarter, eighth, sixteenth, thirty_second = FEATURE_CHANNELS
         self.fine = separable(quarter, _DECODER_CHANNELS, 2)
         self.lateral = nn.ModuleList(
@@ -96,7 +98,7 @@ class FinderNet(nn.Module):
 
     def forward(self, picture: Tensor) -> FinderOutput:
         """RGB from 0 to 1 (B, 3, S, S) to answers of (S / 8) x (S / 8) cells."""
-        quarter, *features = self.backbone((picture - self.mean) / self.deviation)
+        quarter, *features = self.backbone((picture - self.mean) / self.deviation, self.frozen_stages)
         laterals = [lateral(feature) for lateral, feature in zip(self.lateral, features, strict=True)]
         level = laterals[2] + self.context(features[2].mean(dim=(2, 3)))[:, :, None, None]
         level = self.smooth[2](level)
@@ -154,3 +156,24 @@ def cell_centres_px(size: int) -> Tensor:
     """(2, G, G) x and y of the middles of the cells, in pixels of the picture."""
     middle = (torch.arange(size, dtype=torch.float32) + 0.5) * STRIDE - 0.5
     return torch.stack(torch.meshgrid(middle, middle, indexing="xy"))
+
+
+def mirrored(output: FinderOutput) -> FinderOutput:
+    """What mirrored pictures would be answered: columns in reverse, x the other way, right for left."""
+    x_flipped = output.squares.new_tensor([-1.0, 1.0, 1.0, -1.0, 1.0])[:, None, None]
+    palm_flipped = output.palms.new_tensor([-1.0, 1.0, -1.0, 1.0, 1.0])[:, None, None]
+    return FinderOutput(
+        output.logits.flip(1, 3),
+        output.squares.flip(1, 4) * x_flipped,
+        output.palms.flip(3) * palm_flipped,
+        -output.side_logit.flip(2),
+    )
+
+
+def answer_both_ways(network: FinderNet, picture: Tensor) -> FinderOutput:
+    """The mean of the answers to pictures and to their mirror images: neither side is then told better than the other.
+
+    Mirrored pictures get exactly the mirrored answer.
+    """
+    straight, back = network(picture), mirrored(network(picture.flip(3)))
+    return FinderOutput(*((one + other) / 2 for one, other in zip(straight, back, strict=True)))

@@ -101,7 +101,7 @@ class TrainingConfiguration:
     freeze_backbone_norms : keep the ImageNet statistics of the small backbone
     frozen_blocks : of the pair network's backbone, so many blocks from the picture on never learn; of the finder's,
         so many stages and the stem
-    backbone_rate : the learning rate of the pair network's backbone, as a share of the rest's
+    backbone_rate : the learning rate of the pair network's or the finder's backbone, as a share of the rest's
     steps : optimiser steps; 0 counts `epochs`
     epochs : passes through the data
     batch : samples in a process at once
@@ -352,7 +352,8 @@ def _problems(configuration: TrainingConfiguration) -> Mapping[str, bool]:
         "frozen_blocks is for the pair network and the finder": configuration.network not in ("pair", "finder")
         and configuration.frozen_blocks != 0,
         "the finder's backbone has 7 stages": configuration.network == "finder" and configuration.frozen_blocks > 7,
-        "backbone_rate is for the pair network": configuration.network != "pair" and configuration.backbone_rate != 1,
+        "backbone_rate is for the pair network and the finder": configuration.network not in ("pair", "finder")
+        and configuration.backbone_rate != 1,
         "looks is for the pair network and the finder": configuration.network not in ("pair", "finder")
         and configuration.looks != 1,
         "the pair network has neither heat maps nor depth maps (extra_losses), and its presence is in pair_losses": (

@@ -40,18 +40,30 @@ class SupervisedFinder(SupervisedModule[FinderBatch, FinderNet]):
     def __init__(self, network: FinderNet, configuration: TrainingConfiguration) -> None:
         super().__init__()
         self.network, self._configuration = network, configuration
+        network.frozen_stages = configuration.frozen_blocks
+        self._frozen: list[nn.Module] = []
         if configuration.frozen_blocks:
-            network.backbone.stem.requires_grad_(False)
-            network.backbone.stages[: configuration.frozen_blocks].requires_grad_(False)
+            self._frozen = [network.backbone.stem, *network.backbone.stages[: configuration.frozen_blocks]]
+        for module in self._frozen:
+            module.requires_grad_(False)
 
     def train(self, mode: bool = True) -> SupervisedFinder:
         """As ``nn.Module.train``; the backbone's norms stay as they were trained where they are frozen."""
         super().train(mode)
+        for module in self._frozen:
+            module.eval()
         if mode and self._configuration.freeze_backbone_norms:
             for module in self.network.backbone.modules():
                 if isinstance(module, nn.BatchNorm2d):
                     module.eval()
         return self
+
+    def learning_shares(self) -> list[tuple[list[nn.Parameter], float]]:
+        """The backbone, which has learned before, and the rest."""
+        backbone = [parameter for parameter in self.network.backbone.parameters() if parameter.requires_grad]
+        before = {id(parameter) for parameter in self.network.backbone.parameters()}
+        new = [parameter for parameter in self.network.parameters() if id(parameter) not in before]
+        return [(new, 1.0), (backbone, self._configuration.backbone_rate)]
 
     def forward(self, batch: FinderBatch) -> dict[str, Tensor]:
         """See `finder_losses`."""
