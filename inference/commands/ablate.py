@@ -60,6 +60,12 @@ def run(arguments: argparse.Namespace) -> int:
     protocol = PROTOCOLS[arguments.protocol]
     hands = arguments.hands or _EVERY_HAND
     configuration = load_configuration(arguments.config, [*arguments.set, f"steps={arguments.steps}"])
+    if configuration.network not in ("paper", "compact"):
+        raise HandsError(
+            ErrorCode.USAGE,
+            f"The network '{configuration.network}' has no attention and no cascade to be left out.",
+            "Give another --config.",
+        )
     if configuration.train == "heatmaps":
         raise HandsError(ErrorCode.USAGE, "Heat maps alone have no joints to be tested.", "Give another --config.")
     test_data = arguments.test_data or arguments.data

@@ -89,6 +89,12 @@ def run(arguments: argparse.Namespace) -> int:
     is_drawn = arguments.data == SYNTHESIS
     if is_drawn:
         refuse_dataset_options(arguments)
+    elif configuration.network not in ("paper", "compact"):
+        raise HandsError(
+            ErrorCode.USAGE,
+            f"The network '{configuration.network}' learns from drawn pictures alone.",
+            "Give --data synthesis.",
+        )
     else:
         refuse_options_without_meaning(arguments, arguments.data)
     require_writable_folder(arguments.out)
@@ -113,8 +119,6 @@ def run(arguments: argparse.Namespace) -> int:
                 imagenet=arguments.imagenet,
                 workers=arguments.workers,
             )
-        elif configuration.network == "finder":
-            raise HandsError(ErrorCode.USAGE, "The finder learns from drawn pictures alone.", "Give --data synthesis.")
         else:
             with world.first_alone():  # the index of a data set is built once
                 dataset = open_dataset(arguments, arguments.hands or _EVERY_HAND, output, cancelled)

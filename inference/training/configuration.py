@@ -192,7 +192,7 @@ def load_configuration(name_or_file: str, changes: Sequence[str] = ()) -> Traini
     """
     path = Path(name_or_file) if name_or_file not in named_configurations() else NAMED_DIR / (name_or_file + _SUFFIX)
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise HandsError(
             ErrorCode.USAGE,

@@ -227,6 +227,19 @@ def test_takes_know_no_splits_and_no_people(
     assert "--test-split means nothing for a folder of takes" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("config", ["pair", "finder", "paper-heatmaps"])
+def test_networks_without_the_paper_s_parts_are_not_ablated(
+    config: str, empty_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ["ablate", "--config", config, "--data", "nowhere", "--out", "out", "--steps", "1"]
+    assert main(line) == ErrorCode.USAGE.exit_code
+    assert "Give another --config." in capsys.readouterr().err
+    if config != "paper-heatmaps":
+        assert main(["train", *line[1:-2]]) == ErrorCode.USAGE.exit_code
+        assert "learns from drawn pictures alone" in capsys.readouterr().err
+    assert not any(empty_folder.iterdir())
+
+
 def test_the_pair_network_needs_no_imagenet_weights_and_takes_none(tmp_path: Path) -> None:
     pair = load_configuration("pair")
     require_first_weights(pair, "imagenet", None)
