@@ -42,8 +42,6 @@ _STAGES: Final = (
     _Stage(3, 1, 6, 320, 1),
 )
 _FEATURE_STAGES: Final = (1, 2, 4, 6)
-_PICTURES_AT_ONCE: Final = 4
-"""Of stages that are not trained: their activations then stay in the processor's cache, in half the time."""
 
 
 class EfficientNetLite0(nn.Module):
@@ -67,31 +65,16 @@ class EfficientNetLite0(nn.Module):
             stages.append(nn.Sequential(*blocks))
         self.stages = nn.ModuleList(stages)
 
-    def forward(self, picture: Tensor, frozen_stages: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Normalised pictures (B, 3, H, W), sides multiples of 32, to features of `FEATURE_CHANNELS` channels.
-
-        Parameters
-        ----------
-        frozen_stages : no gradient flows into so many stages and the stem, whose norms are in evaluation mode
-        """
-        if frozen_stages == 0:
-            kept = self._run(self.stem(picture), 0, len(self.stages))
-        else:
-            with torch.no_grad():
-                at_once = _PICTURES_AT_ONCE if picture.device.type == "cpu" else len(picture)
-                parts = [self._run(self.stem(part), 0, frozen_stages) for part in picture.split(at_once)]
-                first = [torch.cat(part) for part in zip(*parts, strict=True)]
-            kept = [*first, *self._run(first[-1], frozen_stages, len(self.stages))]
-        quarter, eighth, sixteenth, thirty_second = (kept[index] for index in _FEATURE_STAGES)
-        return quarter, eighth, sixteenth, thirty_second
-
-    def _run(self, features: Tensor, first: int, last: int) -> list[Tensor]:
-        """Features (B, C, H, W) after each of the stages `first` to `last` - 1."""
+    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Normalised pictures (B, 3, H, W), sides multiples of 32, to features of `FEATURE_CHANNELS` channels."""
+        features = self.stem(picture)
         kept: list[Tensor] = []
-        for stage in self.stages[first:last]:
+        for index, stage in enumerate(self.stages):
             features = stage(features)
-            kept.append(features)
-        return kept
+            if index in _FEATURE_STAGES:
+                kept.append(features)
+        quarter, eighth, sixteenth, thirty_second = kept
+        return quarter, eighth, sixteenth, thirty_second
 
 
 def find_imagenet_weights() -> Path:

@@ -3,7 +3,7 @@
 Every cell of a grid at an eighth of the picture's side says whether the palm of the right hand, of the left hand, or
 of both (clasped hands lie over each other) has its middle there, and what square the hand fills.
 
-Which side a hand is of is the hard part: mirrored hands look alike to features that were trained on ImageNet. It is a
+Which side a hand is of is the hard part: mirrored hands look alike to the features that a net begins with. It is a
 product of two things that are easy by themselves: the turn from the little finger's knuckle to the index finger's about
 the wrist in the picture, and whether the palm or the back is seen. Cells answer both for the hand that they see,
 whichever it is, and their product is added to what they say of the side directly.
@@ -18,8 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .convolution import ConvolutionUnit, separable, start_near_zero
-from .efficientnet_lite0 import FEATURE_CHANNELS, EfficientNetLite0
-from .intershape import IMAGENET_DEVIATION, IMAGENET_MEAN
+from .palm_backbone import FEATURE_CHANNELS, PalmBackbone
 
 STRIDE: Final = 8
 """Pixels a cell."""
@@ -33,7 +32,7 @@ PALM_SHARE: Final = 0.25
 USUAL_SIDE_PX: Final = 64.0
 """The square's side where its logarithm is 0."""
 
-_DECODER_CHANNELS: Final = 96
+_TRUNK_CHANNELS: Final = 128
 _CONTEXT_CHANNELS: Final = 128
 _RARE_LOGIT: Final = -4.0
 """Where training begins: hardly any cell holds a palm's middle."""
@@ -64,47 +63,35 @@ class FinderNet(nn.Module):
 
     Attributes
     ----------
-    backbone : EfficientNet-Lite0
-    frozen_stages : so many of its stages and its stem are not trained
+    backbone : what sees palms
     """
-
-    mean: Tensor
-    deviation: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        self.backbone = EfficientNetLite0()
-        self.frozen_stages = 0
-        quarter, eighth, sixteenth, thirty_second = FEATURE_CHANNELS
-        self.fine = separable(quarter, _DECODER_CHANNELS, 2)
-        self.lateral = nn.ModuleList(
-            ConvolutionUnit(count, _DECODER_CHANNELS) for count in (eighth, sixteenth, thirty_second)
-        )
+        self.backbone = PalmBackbone()
+        eighth, sixteenth = FEATURE_CHANNELS
+        self.fine = ConvolutionUnit(eighth, _TRUNK_CHANNELS, activation="none")
+        self.coarse = ConvolutionUnit(sixteenth, _TRUNK_CHANNELS, activation="none")
+        # Where another hand, an arm or a face is tells the side, too.
         self.context = nn.Sequential(
-            nn.Linear(thirty_second, _CONTEXT_CHANNELS), nn.ReLU(), nn.Linear(_CONTEXT_CHANNELS, _DECODER_CHANNELS)
+            nn.Linear(sixteenth, _CONTEXT_CHANNELS), nn.ReLU(), nn.Linear(_CONTEXT_CHANNELS, _TRUNK_CHANNELS)
         )
-        self.smooth = nn.ModuleList(separable(_DECODER_CHANNELS, _DECODER_CHANNELS) for _ in range(3))
-        self.trunk = nn.Sequential(*(separable(_DECODER_CHANNELS, _DECODER_CHANNELS) for _ in range(2)))
-        self.presence = nn.Conv2d(_DECODER_CHANNELS, 1, 1)
-        self.side = nn.Conv2d(_DECODER_CHANNELS, 1, 1)
-        self.square = nn.Conv2d(_DECODER_CHANNELS, SIDES * SQUARE_NUMBERS, 1)
-        self.palm = nn.Conv2d(_DECODER_CHANNELS, PALM_NUMBERS, 1)
+        self.trunk = nn.Sequential(*(separable(_TRUNK_CHANNELS, _TRUNK_CHANNELS) for _ in range(3)))
+        self.presence = nn.Conv2d(_TRUNK_CHANNELS, 1, 1)
+        self.side = nn.Conv2d(_TRUNK_CHANNELS, 1, 1)
+        self.square = nn.Conv2d(_TRUNK_CHANNELS, SIDES * SQUARE_NUMBERS, 1)
+        self.palm = nn.Conv2d(_TRUNK_CHANNELS, PALM_NUMBERS, 1)
         for layer in (self.presence, self.side, self.square, self.palm):
             start_near_zero(layer)
         self.presence.bias = nn.Parameter(torch.tensor([_RARE_LOGIT]))
         self.chirality_gain = nn.Parameter(torch.tensor(_CHIRALITY_GAIN))
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN)[:, None, None], persistent=False)
-        self.register_buffer("deviation", torch.tensor(IMAGENET_DEVIATION)[:, None, None], persistent=False)
 
     def forward(self, picture: Tensor) -> FinderOutput:
         """RGB from 0 to 1 (B, 3, S, S) to answers of (S / 8) x (S / 8) cells."""
-        quarter, *features = self.backbone((picture - self.mean) / self.deviation, self.frozen_stages)
-        laterals = [lateral(feature) for lateral, feature in zip(self.lateral, features, strict=True)]
-        level = laterals[2] + self.context(features[2].mean(dim=(2, 3)))[:, :, None, None]
-        level = self.smooth[2](level)
-        for lateral, smooth in ((laterals[1], self.smooth[1]), (laterals[0] + self.fine(quarter), self.smooth[0])):
-            level = smooth(functional.interpolate(level, scale_factor=2.0, mode="nearest") + lateral)
-        level = self.trunk(level)
+        eighth, sixteenth = self.backbone(picture)
+        coarse = self.coarse(sixteenth) + self.context(sixteenth.mean(dim=(2, 3)))[:, :, None, None]
+        coarse = functional.interpolate(coarse, scale_factor=2.0, mode="nearest")
+        level = self.trunk(functional.relu(self.fine(eighth) + coarse))
         palms = self.palm(level)
         side = self.side(level)[:, 0] + self.chirality_gain * chirality(palms.detach())
         presence = self.presence(level)[:, 0]

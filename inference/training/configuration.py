@@ -100,7 +100,7 @@ class TrainingConfiguration:
         ``heatmaps``: the heat-map net alone, with InterNet's losses; ``all``
     freeze_backbone_norms : keep the ImageNet statistics of the small backbone
     frozen_blocks : of the pair network's backbone, so many blocks from the picture on never learn; of the finder's,
-        so many stages and the stem
+        so many stages
     backbone_rate : the learning rate of the pair network's or the finder's backbone, as a share of the rest's
     steps : optimiser steps; 0 counts `epochs`
     epochs : passes through the data
@@ -351,7 +351,7 @@ def _problems(configuration: TrainingConfiguration) -> Mapping[str, bool]:
         "freeze_backbone_norms is for the compact network": is_paper and configuration.freeze_backbone_norms,
         "frozen_blocks is for the pair network and the finder": configuration.network not in ("pair", "finder")
         and configuration.frozen_blocks != 0,
-        "the finder's backbone has 7 stages": configuration.network == "finder" and configuration.frozen_blocks > 7,
+        "the finder can freeze 3 stages": configuration.network == "finder" and configuration.frozen_blocks > 3,
         "backbone_rate is for the pair network and the finder": configuration.network not in ("pair", "finder")
         and configuration.backbone_rate != 1,
         "looks is for the pair network and the finder": configuration.network not in ("pair", "finder")

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import torch
 
+from ..contract import ErrorCode, HandsError
+from ..detect.nets import PALM_NET_FILE
 from ..hands.open_hand import load_hand_models
-from ..networks.efficientnet_lite0 import load_imagenet_weights
 from ..networks.finder_net import FinderNet
+from ..networks.palm_backbone import load_palm_weights
 from ..synthesis.sample import Settings
 from .configuration import TrainingConfiguration
 from .distributed import World
@@ -37,9 +39,17 @@ def make_finder_trainer(
 
     Parameters
     ----------
-    start : ``imagenet``, ``random``, or an earlier run's ``network.safetensors``
-    imagenet : the backbone's weights, see `load_imagenet_weights`
+    weights_dir : holds the shipped palm detector, which the backbone begins as
+    start : an earlier run's ``network.safetensors``; ``imagenet`` and ``random`` say nothing here
+    imagenet : not for the finder
+
+    Raises
+    ------
+    HandsError
+        USAGE where `imagenet` is given; what reading the weights raises
     """
+    if imagenet is not None:
+        raise HandsError(ErrorCode.USAGE, "The finder begins as the shipped palm detector.", "Leave out --imagenet.")
     settings = Settings(size_px=configuration.picture_px, framing=configuration.framing)
     stream = FinderStream(
         weights_dir,
@@ -56,8 +66,7 @@ def make_finder_trainer(
     torch.manual_seed(configuration.seed)
     network = FinderNet()
     if not folder.checkpoint.is_file():
-        if start == START_IMAGENET or imagenet is not None:
-            load_imagenet_weights(network.backbone, imagenet)
+        load_palm_weights(network.backbone, weights_dir / PALM_NET_FILE)
         if start not in (START_IMAGENET, START_RANDOM):
             take_trained(network, Path(start))
     supervised = SupervisedFinder(network, configuration).to(world.device)

@@ -25,7 +25,7 @@ _SURE: Final = 0.5
 
 
 class SupervisedFinder(SupervisedModule[FinderBatch, FinderNet]):
-    """See `SupervisedModule`; the first blocks of the backbone stay as ImageNet made them.
+    """See `SupervisedModule`; the first stages of the backbone stay as real hands made them.
 
     What they see is the same in drawn pictures and photographs, and their part of the gradient costs the most.
 
@@ -40,23 +40,7 @@ class SupervisedFinder(SupervisedModule[FinderBatch, FinderNet]):
     def __init__(self, network: FinderNet, configuration: TrainingConfiguration) -> None:
         super().__init__()
         self.network, self._configuration = network, configuration
-        network.frozen_stages = configuration.frozen_blocks
-        self._frozen: list[nn.Module] = []
-        if configuration.frozen_blocks:
-            self._frozen = [network.backbone.stem, *network.backbone.stages[: configuration.frozen_blocks]]
-        for module in self._frozen:
-            module.requires_grad_(False)
-
-    def train(self, mode: bool = True) -> SupervisedFinder:
-        """As ``nn.Module.train``; the backbone's norms stay as they were trained where they are frozen."""
-        super().train(mode)
-        for module in self._frozen:
-            module.eval()
-        if mode and self._configuration.freeze_backbone_norms:
-            for module in self.network.backbone.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.eval()
-        return self
+        network.backbone.freeze(configuration.frozen_blocks)
 
     def learning_shares(self) -> list[tuple[list[nn.Parameter], float]]:
         """The backbone, which has learned before, and the rest."""
