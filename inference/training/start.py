@@ -43,10 +43,10 @@ def require_first_weights(configuration: TrainingConfiguration, start: str, imag
     HandsError
         MODEL_MISSING; USAGE where the network would not read them
     """
-    if configuration.network == "pair":
+    if configuration.network in ("pair", "finder"):
         if imagenet is not None:
             raise HandsError(
-                ErrorCode.USAGE, "The pair network begins as the shipped landmark net.", "Leave out --imagenet."
+                ErrorCode.USAGE, f"The {configuration.network} begins as a shipped net.", "Leave out --imagenet."
             )
     elif start == START_IMAGENET or imagenet is not None:
         require_imagenet(configuration.network_configuration(), imagenet)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import torch
 
-from ..contract import ErrorCode, HandsError
 from ..detect.nets import PALM_NET_FILE
 from ..hands.open_hand import load_hand_models
 from ..networks.finder_net import FinderNet
@@ -18,7 +17,7 @@ from .finder_batch import FinderBatch
 from .finder_stream import FinderStream
 from .first_weights import take_trained
 from .run_folder import RunFolder
-from .start import START_IMAGENET, START_RANDOM, SYNTHETIC_EPOCH
+from .start import START_IMAGENET, START_RANDOM, SYNTHETIC_EPOCH, require_first_weights
 from .supervised_finder import SupervisedFinder
 from .trainer import Trainer
 
@@ -41,15 +40,13 @@ def make_finder_trainer(
     ----------
     weights_dir : holds the shipped palm detector, which the backbone begins as
     start : an earlier run's ``network.safetensors``; ``imagenet`` and ``random`` say nothing here
-    imagenet : not for the finder
+    imagenet : not for the finder (`start.require_first_weights`)
 
     Raises
     ------
     HandsError
         USAGE where `imagenet` is given; what reading the weights raises
     """
-    if imagenet is not None:
-        raise HandsError(ErrorCode.USAGE, "The finder begins as the shipped palm detector.", "Leave out --imagenet.")
     settings = Settings(size_px=configuration.picture_px, framing=configuration.framing)
     stream = FinderStream(
         weights_dir,
@@ -66,6 +63,7 @@ def make_finder_trainer(
     torch.manual_seed(configuration.seed)
     network = FinderNet()
     if not folder.checkpoint.is_file():
+        require_first_weights(configuration, start, imagenet)
         load_palm_weights(network.backbone, weights_dir / PALM_NET_FILE)
         if start not in (START_IMAGENET, START_RANDOM):
             take_trained(network, Path(start))
