@@ -54,9 +54,9 @@ class FinderLossWeights:
     """
 
     presence: float = 1.0
-    side: float = 1.0
+    side: float = 2.0
     square: float = 4.0
-    palm: float = 1.0
+    palm: float = 2.0
 
 
 @dataclass(frozen=True)
