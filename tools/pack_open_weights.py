@@ -1,8 +1,8 @@
-"""Put both stages' trained networks into ``weights/open_twohand.safetensors``, in half precision.
+"""Put both stages' trained networks into ``open_twohand.safetensors``, in half precision, and their graphs beside it.
 
 How to run, from the repository root, after both runs of docs/training-log.md::
 
-    python -m tools.pack_open_weights runs/finder runs/pair weights/open_twohand.safetensors
+    python -m tools.pack_open_weights runs/finder runs/pair weights
 """
 
 from __future__ import annotations
@@ -10,26 +10,35 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
+from inference.engines.open_finder import FINDER_GRAPH_FILE
+from inference.engines.pair_reader import OPEN_WEIGHTS_FILE, PAIR_GRAPH_FILE
+from inference.hands.model import HandModel
 from inference.hands.open_hand import load_hand_models
 from inference.networks.finder_net import FinderNet
 from inference.networks.open_weights import OpenNetworks, read_open_weights, write_open_weights
 from inference.networks.pair_net import PairNet
 from inference.training.run_folder import SavedNetwork, load_network_file
+from inference.training.run_identity import hashes_of
+
+from .open_network_graphs import write_finder_graph, write_pair_graph
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     """Read both runs, write the file, read it back."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("finder", type=Path, metavar="RUN", help="folder of stage one's run")
     parser.add_argument("pair", type=Path, metavar="RUN", help="folder of stage two's run")
-    parser.add_argument("out", type=Path, metavar="FILE")
+    parser.add_argument("out", type=Path, metavar="FOLDER", help="where the three files go")
     parser.add_argument("--weights", type=Path, default=Path("weights"), metavar="FOLDER", help="of the hand model")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     hands = load_hand_models(arguments.weights)
     models = (hands["right"], hands["left"])
     saved = {name: load_network_file(getattr(arguments, name) / "network.safetensors") for name in ("finder", "pair")}
+    for name, run in saved.items():
+        _require(run, name, models)
     finder = FinderNet()
     finder.load_state_dict(saved["finder"].weights)
     pair = PairNet(saved["pair"].identity.configuration.network_configuration(), models)
@@ -41,10 +50,23 @@ def main() -> None:
         "card": "weights/README.md; docs/training-log.md",
         **{name: json.dumps(_origin(run)) for name, run in saved.items()},
     }
-    write_open_weights(arguments.out, OpenNetworks(finder, input_px, pair), models, card)
-    read_open_weights(arguments.out, models)
-    digest = hashlib.sha256(arguments.out.read_bytes()).hexdigest()
-    print(f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.1f} MB, sha256 {digest}")
+    files = [arguments.out / name for name in (OPEN_WEIGHTS_FILE, FINDER_GRAPH_FILE, PAIR_GRAPH_FILE)]
+    write_open_weights(files[0], OpenNetworks(finder, input_px, pair), models, card)
+    # In the precision that is shipped.
+    shipped = read_open_weights(files[0], models)
+    write_finder_graph(shipped.finder, input_px, files[0], files[1])
+    write_pair_graph(shipped.pair, files[0], files[2])
+    for path in files:
+        print(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}  {path.stat().st_size / 1e6:.1f} MB")
+
+
+def _require(run: SavedNetwork, kind: str, models: tuple[HandModel, HandModel]) -> None:
+    """Weights must be of the stage that they are packed as, and answer in the hand models beside them."""
+    trained = run.identity.configuration.network
+    if trained != kind:
+        raise SystemExit(f"The run given as {kind} trained the network '{trained}'.")
+    if run.identity.model_sha256 != hashes_of(models):
+        raise SystemExit(f"The {kind}'s run was on other hand models than those in the folder given with --weights.")
 
 
 def _origin(run: SavedNetwork) -> dict[str, str]:

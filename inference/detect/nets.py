@@ -49,11 +49,14 @@ def read_weights(path: Path) -> bytes:
     return content
 
 
-def load_net(path: Path, threads: int, providers: Sequence[str] | None) -> onnxruntime.InferenceSession:
+def load_net(
+    path: Path, threads: int, providers: Sequence[str] | None, beside: Sequence[str] = ()
+) -> onnxruntime.InferenceSession:
     """A session for one net.
 
     Parameters
     ----------
+    beside : names of the files in the same folder that hold the net's weights, where it does not hold them itself
     threads : how many CPU threads a call may use
     providers : onnxruntime's execution providers; None takes CUDA where this onnxruntime has it, else the CPU
 
@@ -62,7 +65,10 @@ def load_net(path: Path, threads: int, providers: Sequence[str] | None) -> onnxr
     HandsError
         MODEL_MISSING, MODEL_DAMAGED or RUNTIME_MISSING
     """
-    content = read_weights(path)
+    content: bytes | str = read_weights(path)
+    for name in beside:
+        read_weights(path.with_name(name))
+        content = str(path)  # only by its path does the runtime know where the other files are
     try:
         import onnxruntime
     except ImportError as error:

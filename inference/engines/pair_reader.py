@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from ..contract import ErrorCode, HandsError
 from ..detect.crops import CropSource
+from ..detect.nets import load_net
 from ..detect.observation import HandObservation
 from ..detect.region import Region
 from ..hands.joints import SIDES, Side
 from ..hands.rotations import matrix_to_quat_wxyz
-from ..networks.landmark_backbone import CROP_PX
-from ..networks.pair_net import PairNet
 from .crop_answer import CropAnswer
+
+OPEN_WEIGHTS_FILE: Final = "open_twohand.safetensors"
+"""The weights of both stages."""
+PAIR_GRAPH_FILE: Final = "open_pair.onnx"
+"""What stage two computes with them (`tools/open_network_graphs.py`)."""
+_CROP_PX: Final = 224
+_OUTPUTS: Final = ("peaks", "presence", "rotations", "betas", "points_mm", "trans")
+_MILLIMETRES: Final = 1000.0
 
 Array = NDArray[np.float64]
 
@@ -41,69 +48,48 @@ class PairReader:
 
     Parameters
     ----------
-    network : trained
-    device : to work on
+    weights_dir : folder of the shipped model files
+    threads, providers : see `detect.nets.load_net`
+
+    Raises
+    ------
+    HandsError
+        MODEL_MISSING, MODEL_DAMAGED or RUNTIME_MISSING
     """
 
-    def __init__(self, network: PairNet, device: torch.device) -> None:
-        self._network, self._device = network.eval().to(device), device
+    def __init__(self, weights_dir: Path, threads: int = 2, providers: Sequence[str] | None = None) -> None:
+        self._net = load_net(weights_dir / PAIR_GRAPH_FILE, threads, providers, (OPEN_WEIGHTS_FILE,))
 
     def read(self, source: CropSource, regions: Mapping[Side, Region]) -> PairAnswer:
-        """The hands in their regions.
-
-        Raises
-        ------
-        HandsError
-            OUT_OF_MEMORY
-        """
-        crops = np.zeros((2, CROP_PX, CROP_PX, 3), np.float32)
-        numbers = np.zeros((2, 5), np.float32)
-        numbers[:, 2] = CROP_PX
+        """The hands in their regions."""
+        crops = np.zeros((1, 2, _CROP_PX, _CROP_PX, 3), np.float32)
+        numbers = np.zeros((1, 2, 5), np.float32)
+        numbers[..., 2] = _CROP_PX  # of a hand that is not looked for: a square of some size, marked as unknown
         for index, side in enumerate(SIDES):
             if side in regions:
                 region = regions[side]
-                crops[index] = source.crop(region, CROP_PX, replicate=True, flip=side == "left")
-                numbers[index] = *region.center_px, region.side_px, region.angle_rad, 1.0
-        try:
-            return self._answer(crops, numbers, regions)
-        except torch.OutOfMemoryError as error:
-            raise HandsError(
-                ErrorCode.OUT_OF_MEMORY,
-                f"The memory of the device '{self._device}' is full.",
-                "Close other programs that use it, or hide it with CUDA_VISIBLE_DEVICES= to work on the CPU.",
-            ) from error
-
-    def _answer(
-        self, crops: NDArray[np.float32], numbers: NDArray[np.float32], regions: Mapping[Side, Region]
-    ) -> PairAnswer:
-        picture = torch.from_numpy(crops).permute(0, 3, 1, 2).unsqueeze(0).to(self._device)
-        where = torch.from_numpy(numbers).unsqueeze(0).to(self._device)
-        with torch.inference_mode():
-            prediction = self._network.read(picture, where, every_stage=False)[1]
-        peaks = _numpy(prediction.heatmaps.peaks_xyc[0]).reshape(2, 21, 3)
-        presence = _numpy(prediction.hand_presence[0])
-        stages = (prediction.mesh.right[-1], prediction.mesh.left[-1])
+                crops[0, index] = source.crop(region, _CROP_PX, replicate=True, flip=side == "left")
+                numbers[0, index] = *region.center_px, region.side_px, region.angle_rad, 1.0
+        outputs = self._net.run(_OUTPUTS, {"crops": crops, "regions": numbers})
+        peaks, presence, rotations, betas, points_mm, trans = (np.asarray(part, np.float64)[0] for part in outputs)
+        peaks = peaks.reshape(2, 21, 3)
         hands: dict[Side, HandObservation] = {}
         for index, side in enumerate(SIDES):
             if side in regions:
-                points = _numpy(stages[index].points_mm[0]) / 1000
+                points_m = points_mm[index] / _MILLIMETRES
                 hands[side] = HandObservation(
                     side=side,
                     joints_px=peaks[index, :, :2],
                     joints_confidence=peaks[index, :, 2],
-                    joints_relative_m=points - points.mean(axis=0),
+                    joints_relative_m=points_m - points_m.mean(axis=0),
                     presence=float(presence[index]),
                 )
         answer = CropAnswer(
             peaks_px=peaks[..., :2],
             confidence=peaks[..., 2],
             presence=presence,
-            quat_wxyz=np.stack([matrix_to_quat_wxyz(_numpy(stage.rotations[0])) for stage in stages]),
-            betas=np.stack([_numpy(stage.betas[0]) for stage in stages]),
-            trans=_numpy(prediction.mesh.trans[0]),
+            quat_wxyz=matrix_to_quat_wxyz(rotations),
+            betas=betas,
+            trans=trans,
         )
         return PairAnswer(hands, answer)
-
-
-def _numpy(tensor: torch.Tensor) -> Array:
-    return tensor.detach().cpu().numpy().astype(np.float64)

@@ -17,7 +17,6 @@ from .configuration import NetworkConfiguration
 from .finder_net import FinderNet
 from .pair_net import PairNet
 
-OPEN_WEIGHTS_FILE: Final = "open_twohand.safetensors"
 _FINDER, _PAIR = "finder.", "pair."
 _CONFIGURATION, _INPUT, _MODELS = "configuration", "finder_input_px", "hand_models_sha256"
 
@@ -40,13 +39,22 @@ class OpenNetworks(NamedTuple):
 def write_open_weights(
     path: Path, networks: OpenNetworks, models: tuple[HandModel, HandModel], card: Mapping[str, str]
 ) -> None:
-    """Write both networks in half precision; `card` (where the weights come from) goes into the metadata too."""
+    """Write both networks in half precision; `card` (where the weights come from) goes into the metadata too.
+
+    Raises
+    ------
+    ValueError
+        where a weight is too large for half precision, or no number
+    """
     from safetensors.torch import save_file
 
     tensors: dict[str, Tensor] = {}
     for prefix, network in ((_FINDER, networks.finder), (_PAIR, networks.pair)):
         for name, tensor in network.state_dict().items():
-            tensors[prefix + name] = tensor.half().contiguous() if tensor.is_floating_point() else tensor.contiguous()
+            stored = tensor.half() if tensor.is_floating_point() else tensor
+            if not bool(torch.isfinite(stored).all()):
+                raise ValueError(f"{prefix}{name} does not fit into half precision.")
+            tensors[prefix + name] = stored.contiguous()
     metadata = {
         **card,
         _CONFIGURATION: json.dumps(asdict(networks.pair.configuration)),

@@ -145,8 +145,13 @@ class PairNet(nn.Module):
         """
         return self.read(cut_crops(picture, regions, CROP_PX), regions, every_stage)
 
-    def read(self, crops: Tensor, regions: Tensor, every_stage: bool = True) -> tuple[PairOutput, Prediction]:
-        """As `forward`, from crops (B, 2, 3, 224, 224) that are already cut, the left one mirrored."""
+    def read(
+        self, crops: Tensor, regions: Tensor, every_stage: bool = True, vertices: bool = True
+    ) -> tuple[PairOutput, Prediction]:
+        """As `forward`, from crops (B, 2, 3, 224, 224) that are already cut, the left one mirrored.
+
+        `vertices` says whether the last stage's are wanted.
+        """
         batch = len(crops)
         crops = crops.flatten(0, 1)
         (eighth, sixteenth, last), answer = self.backbone(crops.contiguous(memory_format=torch.channels_last))
@@ -162,17 +167,21 @@ class PairNet(nn.Module):
         numbers = self._joint_numbers(points, certainty, regions)
         step = self.first(last, *self._attention(points, last, regions), numbers)
         count = len(self.stages)
-        row = [self._corrected(start, step, count == 0, every_stage)]
+        row = [self._corrected(start, step, vertices and count == 0, every_stage)]
         trans = self._trans(pooled, numbers, row[0], regions)
         for stage, (module, features) in enumerate(zip(self.stages, (last, sixteenth, eighth), strict=False)):
             hands = row[-1]
             numbers = self._joint_numbers(hands.points_px, certainty, regions)
             codes, betas = hands.code.detach(), hands.betas.detach()
-            context = [codes, betas, codes.flip(1), betas.flip(1), trans[:, None].expand(-1, 2, -1)]
+            # Of a hand that nobody has found nothing is known, whatever its crop shows.
+            there = known.flip(1).unsqueeze(-1)
+            relation = (trans * known.prod(dim=1, keepdim=True))[:, None].expand(-1, 2, -1)
+            context = [codes, betas, codes.flip(1) * there, betas.flip(1) * there, relation]
             everything = torch.cat([numbers, torch.cat(context, dim=-1).flatten(0, 1)], dim=1)
             step = module(features, *self._attention(self._projected(hands), features, regions), everything)
-            row.append(self._corrected(hands, step, stage == count - 1, every_stage))
-        mesh = MeshOutput(*self._in_picture(row, regions), trans)
+            row.append(self._corrected(hands, step, vertices and stage == count - 1, every_stage))
+        with full_precision(crops):
+            mesh = MeshOutput(*self._in_picture(row, regions), trans)
         output = PairOutput([points, *(hands.points_px for hands in row)], presence, certainty, regions)
         sure = certainty.sigmoid() * known[..., None]
         seen = to_picture(row[-1].points_px[..., :2], regions, CROP_PX)
