@@ -17,6 +17,7 @@ from inference.contract import ErrorCode, HandsError, write_take
 from inference.hands.open_hand import load_hand_models
 from inference.models import ModelFolder
 from inference.models.importing import Acceptance, import_files, licences_of, recognise_files
+from inference.networks import efficientnet_lite0
 from inference.training.configuration import load_configuration
 from inference.training.run_folder import RunFolder
 from inference.training.start import require_first_weights
@@ -240,9 +241,16 @@ def test_networks_without_the_paper_s_parts_are_not_ablated(
     assert not any(empty_folder.iterdir())
 
 
-def test_the_pair_network_needs_no_imagenet_weights_and_takes_none(tmp_path: Path) -> None:
-    pair = load_configuration("pair")
-    require_first_weights(pair, "imagenet", None)
-    with pytest.raises(HandsError, match="landmark net") as error:
-        require_first_weights(pair, "imagenet", tmp_path)
+@pytest.mark.parametrize("name", ["pair", "finder"])
+def test_networks_that_begin_as_shipped_ones_need_no_imagenet_weights_and_take_none(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(efficientnet_lite0, "IMAGENET_PACKAGE", "not-installed")
+    monkeypatch.setattr(efficientnet_lite0, "_PACKAGE_MODULE", "not_installed")
+    configuration = load_configuration(name)
+    with pytest.raises(HandsError, match="ImageNet weights that training starts from are not installed"):
+        require_first_weights(load_configuration("compact"), "imagenet", None)
+    require_first_weights(configuration, "imagenet", None)
+    with pytest.raises(HandsError, match="begins as a shipped net") as error:
+        require_first_weights(configuration, "imagenet", tmp_path)
     assert error.value.code is ErrorCode.USAGE
