@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..hands.joints import MANO_TO_OPENPOSE
+from .mesh_net import full_precision
 
 _WRIST, _INDEX_MCP, _MIDDLE_MCP, _RING_MCP = (int(MANO_TO_OPENPOSE[point]) for point in (0, 5, 9, 13))
 # The numbers that the landmark net was trained with (see `detect.region`).
@@ -60,14 +61,16 @@ def to_picture(points_px: Tensor, regions: Tensor, crop_px: int) -> Tensor:
     """Points (B, 2, J, 2) in pixels of the crops to pixels of the picture."""
     axes = axes_to_picture(regions)[..., :2, :2]
     scale = (regions[..., 2] / crop_px)[..., None, None]
-    return (points_px - (crop_px - 1) / 2) * scale @ axes.transpose(-1, -2) + regions[..., None, :2]
+    with full_precision(points_px):
+        return (points_px - (crop_px - 1) / 2) * scale @ axes.transpose(-1, -2) + regions[..., None, :2]
 
 
 def to_crop(points_px: Tensor, regions: Tensor, crop_px: int) -> Tensor:
     """Undoes `to_picture`."""
     axes = axes_to_picture(regions)[..., :2, :2]
     scale = (crop_px / regions[..., 2])[..., None, None]
-    return (points_px - regions[..., None, :2]) @ axes * scale + (crop_px - 1) / 2
+    with full_precision(points_px):
+        return (points_px - regions[..., None, :2]) @ axes * scale + (crop_px - 1) / 2
 
 
 def cut_crops(picture: Tensor, regions: Tensor, crop_px: int) -> Tensor:

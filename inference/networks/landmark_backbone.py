@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from ..contract import ErrorCode, HandsError
 from ..hands.joints import OPENPOSE_TO_MANO
+from .mesh_net import full_precision
 
 CROP_PX: Final = 224
 FEATURE_CHANNELS: Final = (40, 112, 1152)
@@ -119,7 +120,6 @@ class LandmarkBackbone(nn.Module):
         self.handedness = nn.Linear(FEATURE_CHANNELS[-1], 1)
         self.presence = nn.Linear(FEATURE_CHANNELS[-1], 1)
         self.points = nn.Linear(FEATURE_CHANNELS[-1], _POINT_NUMBERS)
-        self._frozen = frozen_blocks
         if frozen_blocks:
             for module in (self.stem, self.first_depthwise, self.first_project, *self.blocks[:frozen_blocks]):
                 module.requires_grad_(False)
@@ -135,10 +135,12 @@ class LandmarkBackbone(nn.Module):
                 kept.append(features)
         last = functional.relu6(self.last_depthwise(functional.relu6(self.last_expand(features))))
         pooled = last.mean(dim=(2, 3))
-        points = self.points(pooled).unflatten(1, (21, 3))
-        # The net counts from the corner of its input.
-        points = points - points.new_tensor([0.5, 0.5, 0.0])
-        answer = LandmarkAnswer(points, self.presence(pooled).squeeze(1), self.handedness(pooled).squeeze(1))
+        with full_precision(pooled):
+            pooled = pooled.float()
+            points = self.points(pooled).unflatten(1, (21, 3))
+            # The net counts from the corner of its input.
+            points = points - points.new_tensor([0.5, 0.5, 0.0])
+            answer = LandmarkAnswer(points, self.presence(pooled).squeeze(1), self.handedness(pooled).squeeze(1))
         return (kept[0], kept[1], last), answer
 
     def convolutions(self) -> list[_Convolution]:
@@ -147,12 +149,12 @@ class LandmarkBackbone(nn.Module):
 
 
 def load_landmark_weights(backbone: LandmarkBackbone, path: Path) -> None:
-    """Take the weights of the shipped ``hand_landmark.onnx``, or of what `tools/convert_backbone.py` made of it.
+    """Take the weights of the shipped ``hand_landmark.onnx``; needs the package ``onnx``.
 
     Parameters
     ----------
     backbone : changed in place
-    path : the ``.onnx`` (needs the package ``onnx``) or the ``.safetensors`` file
+    path : the file
 
     Raises
     ------
@@ -162,12 +164,7 @@ def load_landmark_weights(backbone: LandmarkBackbone, path: Path) -> None:
     if not path.is_file():
         raise HandsError(ErrorCode.MODEL_MISSING, f"The model file '{path}' is missing.", "Install the program again.")
     try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            backbone.load_state_dict(load_file(path))
-        else:
-            _take_onnx(backbone, path)
+        _take_onnx(backbone, path)
     except ImportError as error:
         raise HandsError(
             ErrorCode.RUNTIME_MISSING,
