@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ..detect.nets import expected_sha256
 from ..hands.open_hand import load_hand_models
 from ..runtime import cpu_threads
-from .open_finder import OpenFinder
-from .pair_reader import OPEN_WEIGHTS_FILE, PairReader
+from .open_finder import FINDER_GRAPH_FILE, OpenFinder
+from .pair_reader import OPEN_WEIGHTS_FILE, PAIR_GRAPH_FILE, PairReader
 from .two_hands import TwoHandsEngine
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ def load_two_hands(options: EngineOptions) -> TwoHandsEngine:
         MODEL_MISSING, MODEL_DAMAGED or RUNTIME_MISSING
     """
     threads = cpu_threads(options.threads)
-    settings: Mapping[str, Any] = {OPEN_WEIGHTS_FILE: expected_sha256(options.weights_dir).get(OPEN_WEIGHTS_FILE, "")}
+    sums = expected_sha256(options.weights_dir)
+    files = (OPEN_WEIGHTS_FILE, FINDER_GRAPH_FILE, PAIR_GRAPH_FILE)
+    settings: Mapping[str, Any] = {name: sums.get(name, "") for name in files}
     return TwoHandsEngine(
         PairReader(options.weights_dir, threads),
         OpenFinder(options.weights_dir, threads),

@@ -1,4 +1,4 @@
-"""Engine `twohand`: stage one of the open two-hand network finds the hands, stage two reads them, the fit poses them."""
+"""Engine `twohand`: stage one of the open two-hand network finds hands, stage two reads them, the fit poses them."""
 
 from __future__ import annotations
 
@@ -116,11 +116,15 @@ class TwoHandsRun:
         known: dict[Side, HandInFrame] = {**later, **beside}
         regions: dict[Side, Region] = {side: Region.from_joints(self._joints_px(hand)) for side, hand in known.items()}
         expected: dict[Side, Expectation] = {side: "boxed" if side in pinned else "followed" for side in known}
-        hands = self._believed(self._reader.read(CropSource(rgb), _usable(regions)).hands, expected)
+        hands = self._reader.read(CropSource(rgb), _usable(regions)).hands
+        hands = self._believed({side: hand for side, hand in hands.items() if side in later}, expected)
+        # What this frame already has is not found a second time.
+        taken = [self._joints_px(hand) for hand in beside.values()]
         back: dict[Side, HandObservation] = {
             side: hand
             for side, hand in hands.items()
-            if side in later and regions[side].leads_to(Region.from_joints(hand.joints_px))
+            if regions[side].leads_to(Region.from_joints(hand.joints_px))
+            and not any(_same_hand(hand.joints_px, joints_px) for joints_px in taken)
         }
         fitted = self._fitter.fit_frame(back, as_fitted(later))
         return {
@@ -188,8 +192,8 @@ class TwoHandsRun:
             elif side in proposed:
                 regions[side] = proposed[side]
         found = self._settled(source, _usable(regions), expected)
-        # The second hand in sight must not cost the first: what was seen alone stays.
-        return {**seen, **found}
+        # The second hand in sight must not cost the first: what was seen alone stays, unless both are the same hand.
+        return self._believed({**seen, **found}, expected)
 
     # --- what is there ----------------------------------------------------------------------------------------------
 
@@ -224,17 +228,21 @@ class TwoHandsRun:
             if hand.presence >= _LEAST_PRESENCE[expected[side]]
             and float(np.median(hand.joints_confidence)) >= _LEAST_CERTAINTY[expected[side]]
         }
-        if len(kept) == len(SIDES):
-            right, left = kept["right"], kept["left"]
-            size = min(Region.from_joints(hand.joints_px).side_px for hand in kept.values())
-            apart = float(np.linalg.norm(right.joints_px - left.joints_px, axis=1).mean())
-            if apart < _SAME_HAND * size:
-                del kept["left" if _trust(right) >= _trust(left) else "right"]
+        if len(kept) == len(SIDES) and _same_hand(kept["right"].joints_px, kept["left"].joints_px):
+            # It is what the user calls it, else what it looks more like.
+            weaker = min(kept, key=lambda side: (expected[side] == "boxed", _trust(kept[side])))
+            del kept[weaker]
         return kept
 
 
 def _trust(hand: HandObservation) -> float:
     return hand.presence * float(np.median(hand.joints_confidence))
+
+
+def _same_hand(joints_px: NDArray[np.float64], others_px: NDArray[np.float64]) -> bool:
+    """Whether points (21, 2) of two hands lie so close that they are one hand's."""
+    size = min(Region.from_joints(points).side_px for points in (joints_px, others_px))
+    return float(np.linalg.norm(joints_px - others_px, axis=1).mean()) < _SAME_HAND * size
 
 
 def _usable(regions: Mapping[Side, Region]) -> dict[Side, Region]:
