@@ -29,6 +29,8 @@ _LEAST_SHARED = 64
 class FinderGraph(nn.Module):
     """Picture (1, S, S, 3) in [0, 1] to scores (1, 2) and squares (1, 2, 5)."""
 
+    prefix = "finder."
+
     def __init__(self, network: FinderNet) -> None:
         super().__init__()
         self.network = network
@@ -41,6 +43,8 @@ class FinderGraph(nn.Module):
 
 class PairGraph(nn.Module):
     """Crops (1, 2, 224, 224, 3) and squares (1, 2, 5) to what `engines.pair_reader` reads."""
+
+    prefix = "pair."
 
     def __init__(self, network: PairNet) -> None:
         super().__init__()
@@ -68,24 +72,18 @@ PAIR_OUTPUTS = ("peaks", "presence", "rotations", "betas", "points_mm", "trans")
 def write_finder_graph(network: FinderNet, input_px: int, weights: Path, path: Path) -> None:
     """Stage one; `weights` is the safetensors file beside which the graph will lie."""
     picture = torch.rand(1, input_px, input_px, 3)
-    _write(FinderGraph(network), (picture,), ("picture",), FINDER_OUTPUTS, "finder.", weights, path)
+    _write(FinderGraph(network), {"picture": picture}, FINDER_OUTPUTS, weights, path)
 
 
 def write_pair_graph(network: PairNet, weights: Path, path: Path) -> None:
     """Stage two."""
     crops = torch.rand(1, 2, CROP_PX, CROP_PX, 3)
     regions = torch.tensor([[[100.0, 100.0, 120.0, 0.3, 1.0], [160.0, 120.0, 130.0, -0.4, 1.0]]])
-    _write(PairGraph(network), (crops, regions), ("crops", "regions"), PAIR_OUTPUTS, "pair.", weights, path)
+    _write(PairGraph(network), {"crops": crops, "regions": regions}, PAIR_OUTPUTS, weights, path)
 
 
 def _write(
-    module: nn.Module,
-    inputs: tuple[Tensor, ...],
-    names: tuple[str, ...],
-    outputs: tuple[str, ...],
-    prefix: str,
-    weights: Path,
-    path: Path,
+    module: FinderGraph | PairGraph, inputs: dict[str, Tensor], outputs: tuple[str, ...], weights: Path, path: Path
 ) -> None:
     module.eval()
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), torch.no_grad():
@@ -93,12 +91,12 @@ def _write(
         whole = Path(folder) / "whole.onnx"
         torch.onnx.export(
             module,
-            inputs,
+            tuple(inputs.values()),
             str(whole),
             opset_version=_OPSET,
             dynamo=False,
             do_constant_folding=False,
-            input_names=list(names),
+            input_names=list(inputs),
             output_names=list(outputs),
         )
         model = onnx.load(str(whole))
@@ -106,7 +104,7 @@ def _write(
     graph = model.graph
     casts, kept = [], []
     for tensor in graph.initializer:
-        name = prefix + tensor.name.removeprefix("network.")
+        name = module.prefix + tensor.name.removeprefix("network.")
         shared = header.get(name)
         if shared is None or numpy_helper.to_array(tensor).size < _LEAST_SHARED:
             kept.append(tensor)
