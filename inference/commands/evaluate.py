@@ -39,10 +39,11 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> argparse.Argument
     parser.add_argument("--protocol", choices=("authors", "corrected"), required=True, help="see docs/evaluation.md")
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument(
-        "--engine", metavar="NAME", help="'intershape' (the network on the data set's crops), 'landmarks'"
+        "--engine", metavar="NAME", help="'intershape' (the network on the data set's crops), 'twohand', 'landmarks'"
     )
     source.add_argument("--network", type=Path, metavar="FILE", help="network.safetensors of a run of `train`")
     source.add_argument("--predictions", type=Path, metavar="FILE", help=".npz with ids, joints and vertices")
+    parser.add_argument("--no-fit", action="store_true", help="the networks of the engine 'twohand' alone")
     result = parser.add_argument_group("result")
     result.add_argument(
         "--json",
@@ -135,10 +136,16 @@ def _source(arguments: argparse.Namespace, dataset: HandDataset, reader: Picture
         return NetworkSource(network, reader, axes="camera")
     from ..engines import EngineOptions, create_engine
     from ..engines.engine import WEIGHTS_DIR
-    from ..evaluation.engine_source import EngineSource
+    from ..engines.two_hands import TwoHandsEngine
+    from ..evaluation.engine_source import EngineSource, NetworksAlone
 
     options = EngineOptions(weights_dir=arguments.weights or WEIGHTS_DIR, threads=arguments.threads)
-    return EngineSource(create_engine(arguments.engine, options), reader)
+    engine = create_engine(arguments.engine, options)
+    if not arguments.no_fit:
+        return EngineSource(engine, reader)
+    if not isinstance(engine, TwoHandsEngine):
+        raise HandsError(ErrorCode.USAGE, "--no-fit is for the engine 'twohand'.", "Leave it out.")
+    return NetworksAlone(engine, reader)
 
 
 def _row(sample: int) -> Any:

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Protocol
+from dataclasses import replace
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..camera import Camera
 from ..clip import Clip
+from ..crops import crop_around
 from ..detect.crops import CropSource
 from ..detect.observation import HandObservation
 from ..detect.region import Region
 from ..fit.hand_fitter import FittedHand, HandFitter
 from ..hands.joints import SIDES, Side
 from ..hands.model import HandModel
+from .answer_placement import PlacedHand, place_answer
+from .crop_answer import CropAnswer
 from .engine import NO_BOXES, Box, FrameBoxes, HandInFrame
 from .fitted_frames import as_fitted, hand_in_frame, refined
 from .hand_evidence import Expectation
-from .pair_reader import PairReader
+from .pair_reader import PairAnswer
 
 _LEAST_PRESENCE: Final[dict[Expectation, float]] = {"new": 0.5, "followed": 0.3, "boxed": 0.1}
 _LEAST_CERTAINTY: Final[dict[Expectation, float]] = {"new": 0.12, "followed": 0.08, "boxed": 0.04}
@@ -36,12 +40,34 @@ _LARGEST_SHARE_BACK: Final = 0.05
 """Reprojection error at which a hand is no longer followed back; see `landmarks`."""
 
 
+class SquareReader(Protocol):
+    """Reads one or two hands of a picture in their squares."""
+
+    def read(self, source: CropSource, regions: Mapping[Side, Region]) -> PairAnswer:
+        """A hand for each square, whether one is there or not."""
+        ...
+
+
 class Proposer(Protocol):
     """Says where hands may be."""
 
     def propose(self, source: CropSource) -> dict[Side, Region]:
         """At most one square a side."""
         ...
+
+
+class Sight(NamedTuple):
+    """What the networks say of one frame.
+
+    Parameters
+    ----------
+    hands : those that are there
+    answer : poses, shapes and the relation of the last look, None where there was none; a hand that is missing in
+        `hands` means nothing in it
+    """
+
+    hands: dict[Side, HandObservation]
+    answer: CropAnswer | None
 
 
 class TwoHandsEngine:
@@ -58,7 +84,7 @@ class TwoHandsEngine:
     name = "twohand"
 
     def __init__(
-        self, reader: PairReader, proposer: Proposer, models: Mapping[Side, HandModel], settings: Mapping[str, Any]
+        self, reader: SquareReader, proposer: Proposer, models: Mapping[Side, HandModel], settings: Mapping[str, Any]
     ) -> None:
         self.models, self.settings = models, settings
         self._reader, self._proposer = reader, proposer
@@ -73,7 +99,7 @@ class TwoHandsEngine:
 class TwoHandsRun:
     """One clip through the engine."""
 
-    def __init__(self, reader: PairReader, proposer: Proposer, fitter: HandFitter) -> None:
+    def __init__(self, reader: SquareReader, proposer: Proposer, fitter: HandFitter) -> None:
         self._reader, self._proposer, self._fitter = reader, proposer, fitter
         self._previous: dict[Side, FittedHand] = {}
         self._frames_to_search = 0
@@ -86,6 +112,21 @@ class TwoHandsRun:
 
     def reconstruct_frame(self, rgb: NDArray[np.uint8], boxes: FrameBoxes = NO_BOXES) -> dict[Side, HandInFrame]:
         """See `EngineRun.reconstruct_frame`."""
+        seen = self.see(rgb, boxes).hands
+        fitted = self._fitter.fit_frame(seen, self._previous)
+        self._previous = fitted
+        return {side: hand_in_frame(seen[side], hand) for side, hand in fitted.items()}
+
+    def place(self, sight: Sight) -> dict[Side, PlacedHand]:
+        """The hands as the networks alone have them, without the fit: poses, shapes and relation are stage two's."""
+        crop = crop_around(np.concatenate([hand.joints_px for hand in sight.hands.values()])) if sight.hands else None
+        if crop is None or sight.answer is None:
+            return {}
+        answer = replace(sight.answer, peaks_px=crop.to_crop(sight.answer.peaks_px))
+        return place_answer(answer, crop, self._fitter.camera, self._fitter.models, list(sight.hands))
+
+    def see(self, rgb: NDArray[np.uint8], boxes: FrameBoxes = NO_BOXES) -> Sight:
+        """What the networks alone say of the next frame."""
         source = CropSource(rgb)
         self._frames_to_search -= 1
         expected = self._expected(boxes.given)
@@ -94,16 +135,14 @@ class TwoHandsRun:
             side: region for side, box in boxes.given.items() if (region := self._in_box(source, side, box)) is not None
         }
         seen = self._settled(source, regions, expected)
-        if any(side not in seen for side in self._previous):
+        if any(side not in seen.hands for side in self._previous):
             self._frames_to_search = 0
-        missing: list[Side] = [side for side in SIDES if side not in seen and side not in boxes.given]
+        missing: list[Side] = [side for side in SIDES if side not in seen.hands and side not in boxes.given]
         if missing and self._frames_to_search <= 0:
             seen = self._search(source, seen, missing, boxes, expected)
             self._frames_to_search = _SEARCH_EVERY
-        self._unread_boxes = frozenset(side for side in boxes.given if side not in seen)
-        fitted = self._fitter.fit_frame(seen, self._previous)
-        self._previous = fitted
-        return {side: hand_in_frame(seen[side], hand) for side, hand in fitted.items()}
+        self._unread_boxes = frozenset(side for side in boxes.given if side not in seen.hands)
+        return seen
 
     def look_back(
         self,
@@ -176,14 +215,14 @@ class TwoHandsRun:
     def _search(
         self,
         source: CropSource,
-        seen: dict[Side, HandObservation],
+        seen: Sight,
         missing: list[Side],
         boxes: FrameBoxes,
         expected: Mapping[Side, Expectation],
-    ) -> dict[Side, HandObservation]:
+    ) -> Sight:
         """Look for what is missing where stage one says, or between two boxes of the user."""
         proposed = self._proposer.propose(source)
-        regions: dict[Side, Region] = {side: Region.from_joints(hand.joints_px) for side, hand in seen.items()}
+        regions: dict[Side, Region] = {side: Region.from_joints(hand.joints_px) for side, hand in seen.hands.items()}
         for side in missing:
             if side in boxes.hints:
                 hinted = self._in_box(source, side, boxes.hints[side])
@@ -193,7 +232,8 @@ class TwoHandsRun:
                 regions[side] = proposed[side]
         found = self._settled(source, _usable(regions), expected)
         # The second hand in sight must not cost the first: what was seen alone stays, unless both are the same hand.
-        return self._believed({**seen, **found}, expected)
+        kept = self._believed({**seen.hands, **found.hands}, expected)
+        return Sight(kept, found.answer if found.hands else seen.answer)
 
     # --- what is there ----------------------------------------------------------------------------------------------
 
@@ -201,22 +241,21 @@ class TwoHandsRun:
         given = set(boxed)
         return {side: "boxed" if side in given else "followed" if side in self._previous else "new" for side in SIDES}
 
-    def _settled(
-        self, source: CropSource, regions: dict[Side, Region], expected: Mapping[Side, Expectation]
-    ) -> dict[Side, HandObservation]:
+    def _settled(self, source: CropSource, regions: dict[Side, Region], expected: Mapping[Side, Expectation]) -> Sight:
         """Read, look again in the squares that the joints ask for, and keep what can be believed."""
         if not regions:
-            return {}
-        hands = self._reader.read(source, regions).hands
+            return Sight({}, None)
+        answer = self._reader.read(source, regions)
+        kept = self._believed(answer.hands, expected)
         for _ in range(_LOOKS):
-            kept = self._believed(hands, expected)
             wanted: dict[Side, Region] = {side: Region.from_joints(hand.joints_px) for side, hand in kept.items()}
             wanted = _usable(wanted)
             if not wanted or (set(wanted) == set(regions) and all(wanted[s].resembles(regions[s]) for s in wanted)):
-                return kept
+                break
             regions = wanted
-            hands = self._reader.read(source, regions).hands
-        return self._believed(hands, expected)
+            answer = self._reader.read(source, regions)
+            kept = self._believed(answer.hands, expected)
+        return Sight(kept, answer.answer)
 
     def _believed(
         self, hands: Mapping[Side, HandObservation], expected: Mapping[Side, Expectation]
