@@ -18,7 +18,7 @@ from .interactions import InteractionLibrary
 from .poses import draw_angles
 
 KINDS: Final = ("contact", "near", "apart", "single", "none")
-_PALM_M: Final = 0.06
+PALM_M: Final = 0.06
 """From the wrist joint to the middle of the palm."""
 _DEEPEST_M: Final = 0.001
 _CHECK_THINNING: Final = 3
@@ -65,18 +65,18 @@ def draw_arrangement(
 ) -> Arrangement:
     """Draw B arrangements."""
     kind = draws.choice((shares.contact, shares.near, shares.apart, shares.single, shares.none))
-    gesture, together = _together(draws, surface, library, kind == KINDS.index("near"))
+    gesture, together = draw_contact(draws, surface, library, kind == KINDS.index("near"))
     free_angles = draw_angles(draws, surface)
     free_betas = draws.normal(0, 0.95, (surface.model.shape_count,))
     interacts = kind <= KINDS.index("near")
     angles = torch.where(interacts[:, None, None, None], together.angles_rad, free_angles)
     betas = torch.where(interacts[:, None], together.betas, free_betas)
     identity = torch.eye(3, device=draws.device).expand(draws.batch, 3, 3)
-    free_rotation, free_offset = _apart(draws, surface, angles, betas)
+    free_rotation, free_offset = draw_apart(draws, surface, angles, betas)
     rotation = torch.where(interacts[:, None, None], together.rotation, free_rotation)
     offset = torch.where(interacts[:, None], together.offset_m, free_offset)
     swap = draws.chance(0.5)
-    pair = _mirrored_where(swap & interacts, angles, rotation, offset)
+    pair = mirrored_where(swap & interacts, angles, rotation, offset)
     side = draws.chance(0.5)
     both = torch.ones_like(side)
     one = kind == KINDS.index("single")
@@ -94,7 +94,9 @@ def draw_arrangement(
     )
 
 
-def _together(draws: Draws, surface: HandSurface, library: InteractionLibrary, near: Tensor) -> tuple[Tensor, PairPose]:
+def draw_contact(
+    draws: Draws, surface: HandSurface, library: InteractionLibrary, near: Tensor
+) -> tuple[Tensor, PairPose]:
     """A pose of the library, changed a little where that leaves the hands outside each other; `near`: moved apart."""
     chosen = library.draw(draws, {name: share for name, (_, share) in GESTURES.items()})
     pose = library.poses.select(chosen)
@@ -102,7 +104,7 @@ def _together(draws: Draws, surface: HandSurface, library: InteractionLibrary, n
     low, high = surface.limits_rad.unbind(-1)
     angles = torch.minimum(torch.maximum(pose.angles_rad + noise, low), high)
     turn = rotvec_to_matrix(draws.normal(0, math.radians(2.0), (3,)))
-    palm = torch.tensor([_PALM_M, 0.0, 0.0], device=draws.device)
+    palm = torch.tensor([PALM_M, 0.0, 0.0], device=draws.device)
     between = pose.rotation @ palm + pose.offset_m + palm
     away = torch.nn.functional.normalize(between, dim=-1) * (draws.uniform(0.004, 0.07) * near)[:, None]
     moved = pose.offset_m + draws.normal(0, 0.0012, (3,)) + away
@@ -117,7 +119,7 @@ def _together(draws: Draws, surface: HandSurface, library: InteractionLibrary, n
     return library.gesture[chosen], kept
 
 
-def _apart(draws: Draws, surface: HandSurface, angles: Tensor, betas: Tensor) -> tuple[Tensor, Tensor]:
+def draw_apart(draws: Draws, surface: HandSurface, angles: Tensor, betas: Tensor) -> tuple[Tensor, Tensor]:
     """Rotation and wrist of a left hand beside the right one, a plane between them: mirrored, or any."""
     mirror = surface.mirror[1]
     any_turn = draws.rotation()
@@ -139,7 +141,7 @@ def _apart(draws: Draws, surface: HandSurface, angles: Tensor, betas: Tensor) ->
     return rotation, aside + direction * (reach + gap)[:, None]
 
 
-def _mirrored_where(swap: Tensor, angles: Tensor, rotation: Tensor, offset: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def mirrored_where(swap: Tensor, angles: Tensor, rotation: Tensor, offset: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The scene's mirror image where `swap`: the hands change sides. Returns angles, left rotation, left wrist."""
     flip = torch.tensor([-1.0, 1.0, 1.0], device=offset.device)
     # Mirrored in x the left hand becomes a right one with rotation M R M at M t; seen from it the other stands at:

@@ -43,6 +43,16 @@ def draw_background(draws: Draws, size_px: int, tone: Tensor) -> Tensor:
     )
 
 
+def displaced(picture: Tensor, shift_px: Tensor) -> Tensor:
+    """Pictures (B, C, S, S) moved right and down by `shift_px` (B, 2), mirrored at the rims."""
+    size = picture.shape[-1]
+    steps = torch.arange(size, device=picture.device)
+    x = (steps - shift_px[:, :1])[:, None, :].expand(-1, size, -1)
+    y = (steps - shift_px[:, 1:])[:, :, None].expand(-1, -1, size)
+    grid = torch.stack([x, y], -1) * (2 / (size - 1)) - 1
+    return torch.nn.functional.grid_sample(picture, grid, padding_mode="reflection", align_corners=True)
+
+
 def random_colour(draws: Draws) -> Tensor:
     """(B, 3) linear: greys and browns more often than pure colours."""
     colour = draws.uniform(0.01, 0.9, (3,))

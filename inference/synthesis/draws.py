@@ -29,11 +29,13 @@ class Draws:
     ----------
     seed : of the whole set
     indices : (B,) int64 samples
+    frames : (B,) int64 where samples are pictures of a clip: only the noise of their pixels differs between frames
     """
 
-    def __init__(self, seed: int, indices: Tensor) -> None:
+    def __init__(self, seed: int, indices: Tensor, frames: Tensor | None = None) -> None:
         self.batch = len(indices)
         self.device = indices.device
+        self._frames = torch.zeros_like(indices) if frames is None else frames
         start = torch.full_like(indices, seed) * _GOLDEN
         self._state = _mix(_mix(start + 1) ^ (indices * _FIRST))
         self._place = 0
@@ -41,7 +43,18 @@ class Draws:
     def of(self, chosen: Tensor) -> Draws:
         """The sequences of the samples at places `chosen` (N,), where they stand; those of this object do not move."""
         part = copy.copy(self)
-        part.batch, part._state = len(chosen), self._state[chosen]
+        part.batch, part._state, part._frames = len(chosen), self._state[chosen], self._frames[chosen]
+        return part
+
+    def branches(self, count: int) -> Draws:
+        """`count` new sequences from each sample's, (B * count); this object goes on behind them."""
+        part = copy.copy(self)
+        number = torch.arange(1, count + 1, device=self.device) * _SECOND
+        place = torch.tensor(self._place, device=self.device) * _GOLDEN
+        part._state = _mix(_mix(self._state[:, None] + place) ^ number).flatten()
+        part._frames = self._frames.repeat_interleave(count)
+        part.batch, part._place = self.batch * count, 0
+        self._place += 1
         return part
 
     def skip(self, places: int) -> None:
@@ -94,7 +107,7 @@ class Draws:
     def pixel_noise(self, channels: int, height: int, width: int) -> Tensor:
         """(B, C, H, W) float32 noise with mean 0 and deviation 1, nearly normal (the sum of four even ones)."""
         place = torch.tensor(self._place, device=self.device) * _GOLDEN
-        start = (_mix(self._state + place) & 0x7FFFFFFF).to(torch.int32)
+        start = (_mix(self._state + place + self._frames * _FIRST) & 0x7FFFFFFF).to(torch.int32)
         self._place += 1
         places = torch.arange(channels * height * width, device=self.device, dtype=torch.int32)
         bits = start[:, None] + places * 0x2545F491

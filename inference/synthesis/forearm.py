@@ -87,7 +87,15 @@ class ArmMesh(nn.Module):
         for name, array in arrays.items():
             self.register_buffer(name, array, persistent=False)
 
-    def build(self, draws: Draws, arrangement: Arrangement, vertices_m: Tensor, points_m: Tensor) -> Arms:
+    def build(
+        self,
+        draws: Draws,
+        arrangement: Arrangement,
+        vertices_m: Tensor,
+        points_m: Tensor,
+        *,
+        one_person_moves: bool = False,
+    ) -> Arms:
         """Add forearms to placed hands.
 
         Parameters
@@ -96,9 +104,12 @@ class ArmMesh(nn.Module):
         arrangement : of the hands
         vertices_m : (B, 2, V, 3) placed vertices
         points_m : (B, 2, 21, 3) placed joints and tips
+        one_person_moves : the batch is a clip: the arms leave the wrists in the same direction all the time
         """
         size = 0.93 + 0.06 * arrangement.betas[:, 0].clamp(-2, 2)
-        direction = self._directions(draws, arrangement, points_m)  # (B, 2, 3) in the rest frame of each side
+        direction = self._directions(
+            draws, arrangement, points_m, one_person_moves
+        )  # (B, 2, 3) in the rest frame of each side
         rotation = arrangement.rotation
         along = (rotation @ direction[..., None])[..., 0]
         out = rotation @ (self.surface.mirror * torch.tensor([1.0, 0, 0], device=size.device))[..., None]
@@ -154,7 +165,7 @@ class ArmMesh(nn.Module):
         scale[:, :, 0] = 0.98
         return (centre + (ring - centre) * scale).flatten(2, 3)
 
-    def _directions(self, draws: Draws, arrangement: Arrangement, points_m: Tensor) -> Tensor:
+    def _directions(self, draws: Draws, arrangement: Arrangement, points_m: Tensor, one_person_moves: bool) -> Tensor:
         """(B, 2, 3) where each forearm leaves, in the side's rest frame: of some, those clear of all else."""
         shape = (2, _CANDIDATES)
         flexion = draws.normal(0, math.radians(26), shape).clamp(-1.15, 1.15)
@@ -179,6 +190,8 @@ class ArmMesh(nn.Module):
         # Where only one hand is shown, nothing can be in the way.
         alone = (arrangement.present.sum(1) < 2)[:, None, None]
         clear = torch.where(alone, torch.zeros_like(clear), clear.clamp(max=0.0))
+        if one_person_moves:
+            clear = clear.amin(0, keepdim=True)
         score = clear * 1000 + draws.uniform(0, 1, (_CANDIDATES, _CANDIDATES))
         best = score.flatten(1).argmax(1)
         chosen = torch.stack([best // _CANDIDATES, best % _CANDIDATES], 1)

@@ -37,6 +37,16 @@ class Viewpoint:
     focal_px: Tensor
     principal_px: Tensor
 
+    def panned(self, rotation: Tensor) -> Viewpoint:
+        """The cameras turned where they stand: `rotation` (N, 3, 3) turns camera axes; one camera may become many."""
+        many = len(rotation)
+        return Viewpoint(
+            rotation @ self.rotation,
+            (rotation @ self.translation_m[..., None])[..., 0],
+            self.focal_px.expand(many),
+            self.principal_px.expand(many, 2),
+        )
+
     def to_camera(self, points_m: Tensor) -> Tensor:
         """Points (B, ..., 3) of the scene in camera axes."""
         between = (1,) * (points_m.dim() - 2)
@@ -59,7 +69,7 @@ def draw_viewpoint(
     Parameters
     ----------
     draws : random numbers
-    points_m : (B, 2, 21, 3) in the scene
+    points_m : (B, 2, P, 3) in the scene, wrists first; any number of them is held by the crop
     elbows_m : (B, 2, 3) in the scene
     present : (B, 2) bool; where neither is, the camera looks at both all the same
     size_px : side of the sample
@@ -69,7 +79,7 @@ def draw_viewpoint(
     total = seen.sum(1)
     centre = (points_m.mean(2) * seen[..., None]).sum(1) / total[:, None]
     rotation = _turn(draws, points_m[:, :, 0], elbows_m, seen)
-    turned = ((points_m - centre[:, None, None]).flatten(1, 2) @ rotation.transpose(1, 2)).unflatten(1, (2, 21))
+    turned = ((points_m - centre[:, None, None]).flatten(1, 2) @ rotation.transpose(1, 2)).unflatten(1, (2, -1))
     nearest = turned[..., 2].masked_fill(seen[..., None] == 0, 1e3).amin((1, 2))
     distance = torch.exp(draws.uniform(math.log(0.26), math.log(1.3))).maximum(0.12 - nearest)
     aside = draws.normal(0, 0.2, (2,)).clamp(-0.5, 0.5) * distance[:, None]

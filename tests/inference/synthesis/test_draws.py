@@ -72,3 +72,20 @@ def test_a_part_continues_and_leaves_the_whole_alone() -> None:
     again = Draws(8, MANY[:6])
     again.uniform(shape=(8,))
     torch.testing.assert_close(draws.uniform(), again.uniform(), rtol=0, atol=0)
+
+
+def test_branches_are_sequences_of_their_own() -> None:
+    draws = Draws(8, MANY[:3])
+    first = draws.branches(4).uniform()
+    second = draws.branches(4).uniform()
+    assert len(torch.cat([first, second, draws.uniform(), Draws(8, MANY[:3]).uniform()]).unique()) == 8 * 3 + 6
+    torch.testing.assert_close(Draws(8, MANY[1:2]).branches(4).uniform(), first[4:8], rtol=0, atol=0)
+
+
+def test_frames_of_a_clip_differ_in_their_noise_alone() -> None:
+    draws = Draws(2, torch.full((3,), 5), torch.arange(3))
+    assert len(draws.uniform(shape=(4,)).unique(dim=0)) == 1
+    assert len(draws.of(torch.tensor([0, 2])).pixel_noise(1, 2, 2).unique(dim=0)) == 2
+    alone = Draws(2, torch.tensor([5]))
+    alone.uniform(shape=(4,))
+    torch.testing.assert_close(draws.pixel_noise(1, 2, 2)[:1], alone.pixel_noise(1, 2, 2), rtol=0, atol=0)
