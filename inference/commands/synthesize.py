@@ -5,13 +5,19 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..contract import ErrorCode, HandsError, progress_record
 from .output import open_output
 
+if TYPE_CHECKING:
+    from ..synthesis.picture_set import Done, SetPlan
+    from ..synthesis.sample import Generator
+
 _SHEET_COLUMNS: Final = 10
 _MOST_ON_SHEET: Final = 400
+_SETS: Final = ("interacting", "apart", "single", "hard-light")
+_COUNT, _CLIPS, _SIZE_PX, _FRAMING = 100, 10, 192, "crop"
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> argparse.ArgumentParser:
@@ -21,21 +27,35 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> argparse.Argument
         help="make training pictures with their truth",
         description="Draws pictures of two hands with joints, meshes, masks and boxes: the same for a seed and number.",
     )
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="where pictures and truth.npz go")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="where pictures and their truth go")
+    parser.add_argument(
+        "--layout",
+        choices=("plain", "interhand", "takes"),
+        default="plain",
+        help="pictures and truth.npz (default); InterHand2.6M's v1.0 layout; clips with smooth motion, and their takes",
+    )
     parser.add_argument("--sheet", type=Path, metavar="FILE", help="a PNG with many samples side by side, to look at")
     parser.add_argument("--truth", action="store_true", help="draw the joints on the sheet")
-    parser.add_argument("--count", type=_natural, default=100, metavar="N", help="how many samples; default 100")
-    parser.add_argument("--first", type=_whole, default=0, metavar="N", help="number of the first sample; default 0")
-    parser.add_argument("--seed", type=_whole, default=0, metavar="N", help="which set; default 0")
-    parser.add_argument("--size", type=_natural, default=192, metavar="PX", help="side of a picture; default 192")
-    parser.add_argument("--batch", type=_natural, default=16, metavar="N", help="samples drawn at once; default 16")
-    parser.add_argument(
-        "--framing",
-        choices=("crop", "picture", "mixed"),
-        default="crop",
-        help="hands cropped (default), whole pictures, or half of each",
+    parser.add_argument("--set", choices=_SETS, help="a held-out test set, always the same, never drawn for training")
+    which = parser.add_argument_group("which samples")
+    which.add_argument(
+        "--count", type=_natural, metavar="N", help=f"how many samples or clips; default {_COUNT} or {_CLIPS}"
     )
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where to draw; default cpu")
+    which.add_argument("--first", type=_whole, default=0, metavar="N", help="number of the first one; default 0")
+    which.add_argument("--seed", type=_whole, metavar="N", help="which set; default 0")
+    how = parser.add_argument_group("how they are drawn")
+    how.add_argument("--size", type=_natural, metavar="PX", help=f"side of a picture; default {_SIZE_PX}")
+    how.add_argument(
+        "--framing", choices=("crop", "picture", "mixed"), help="hands cropped (default), whole pictures, or both"
+    )
+    how.add_argument("--batch", type=_natural, default=16, metavar="N", help="samples drawn at once; default 16")
+    how.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where to draw; default cpu")
+    layouts = parser.add_argument_group("layouts")
+    layouts.add_argument(
+        "--split", choices=("train", "val", "test"), help="of the layout interhand; default: train, with --set test"
+    )
+    layouts.add_argument("--frames", type=_natural, default=60, metavar="N", help="length of a clip; default 60")
+    layouts.add_argument("--fps", type=_natural, default=30, metavar="N", help="frames a second of a clip; default 30")
     parser.add_argument("--weights", type=Path, metavar="FOLDER", help="folder of the model files")
     parser.add_argument("--records", action="store_true", help="print one JSON record a line on stdout")
     return parser
@@ -49,42 +69,81 @@ def run(arguments: argparse.Namespace) -> int:
     import torch
 
     from ..engines.engine import WEIGHTS_DIR
-    from ..synthesis.picture_set import batches, write_set
-    from ..synthesis.sample import Generator, Settings
+    from ..synthesis.picture_set import batches
+    from ..synthesis.sample import Generator
     from ..synthesis.sheet import pictures_bgr, write_sheet
 
     if arguments.out is None and arguments.sheet is None:
         raise HandsError(ErrorCode.USAGE, "Nothing is to be written.", "Give --out FOLDER, --sheet FILE or both.")
     if arguments.device == "cuda" and not torch.cuda.is_available():
         raise HandsError(ErrorCode.RUNTIME_MISSING, "This machine has no CUDA device.", "Leave --device out.")
-    settings = Settings(size_px=arguments.size, framing=arguments.framing)
+    settings, plan = _plan(arguments)
     generator = Generator.from_weights(arguments.weights or WEIGHTS_DIR, settings).to(arguments.device)
     with open_output(arguments.records) as output:
 
         def report(done: int, elapsed_s: float) -> None:
-            eta_s = elapsed_s / done * (arguments.count - done)
-            output(progress_record("synthesize", done, arguments.count, eta_s))
+            eta_s = elapsed_s / done * (plan.count - done)
+            output(progress_record("synthesize", done, plan.count, eta_s))
 
         if arguments.out is not None:
-            rate = write_set(
-                arguments.out,
-                generator,
-                seed=arguments.seed,
-                first=arguments.first,
-                count=arguments.count,
-                batch=arguments.batch,
-                done=report,
-            )
-            print(f"{arguments.count} samples in {arguments.out}, {rate:.0f} drawn a second", file=sys.stderr)  # noqa: T201 - the command line's voice
+            rate = _write(arguments, generator, plan, report)
+            kind = "clips" if arguments.layout == "takes" else "samples"
+            print(f"{plan.count} {kind} in {arguments.out}, {rate:.0f} pictures drawn a second", file=sys.stderr)  # noqa: T201 - the command line's voice
         if arguments.sheet is not None:
-            count = min(arguments.count, _MOST_ON_SHEET)
+            from dataclasses import replace
+
+            count = min(plan.count, _MOST_ON_SHEET)
             pictures = [
                 picture
-                for samples in batches(generator, arguments.seed, arguments.first, count, arguments.batch)
+                for samples in batches(generator, replace(plan, count=count))
                 for picture in pictures_bgr(samples, truth=arguments.truth)
             ]
             write_sheet(arguments.sheet, pictures, min(count, _SHEET_COLUMNS))
     return 0
+
+
+def _plan(arguments: argparse.Namespace) -> tuple[Any, SetPlan]:
+    """Settings of the generator, and which samples."""
+    from ..synthesis.fixed_sets import FIXED_SETS
+    from ..synthesis.picture_set import SetPlan
+    from ..synthesis.sample import Settings
+
+    clips = arguments.layout == "takes"
+    if arguments.set is None:
+        settings = Settings(size_px=arguments.size or _SIZE_PX, framing=arguments.framing or _FRAMING)
+        count = arguments.count or (_CLIPS if clips else _COUNT)
+        return settings, SetPlan(arguments.seed or 0, count, arguments.first, arguments.batch)
+    given = [f"--{name}" for name in ("seed", "size", "framing") if getattr(arguments, name) is not None]
+    if given:
+        raise HandsError(
+            ErrorCode.USAGE,
+            f"The set '{arguments.set}' is always the same: it takes no {' and no '.join(given)}.",
+            "Leave --set or the others out.",
+        )
+    fixed = FIXED_SETS[arguments.set]
+    count = arguments.count or (fixed.clips if clips else fixed.count)
+    return fixed.settings(), SetPlan(fixed.seed, count, arguments.first, arguments.batch, fixed.name)
+
+
+def _write(arguments: argparse.Namespace, generator: Generator, plan: SetPlan, report: Done) -> float:
+    """Write the set; how many pictures were drawn a second."""
+    from ..engines.engine import WEIGHTS_DIR
+
+    if arguments.layout == "plain":
+        from ..synthesis.picture_set import write_set
+
+        return write_set(arguments.out, generator, plan, report)
+    from ..hands.open_hand import load_hand_models
+
+    models = load_hand_models(arguments.weights or WEIGHTS_DIR)
+    if arguments.layout == "interhand":
+        from ..synthesis.interhand_set import write_interhand
+
+        split = arguments.split or ("train" if arguments.set is None else "test")
+        return write_interhand(arguments.out, generator, models, plan, split=split, done=report)
+    from ..synthesis.take_set import write_takes
+
+    return write_takes(arguments.out, generator, models, plan, frames=arguments.frames, fps=arguments.fps, done=report)
 
 
 def _whole(text: str) -> int:

@@ -9,15 +9,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import ErrorCode, HandsError
+from ..contract import output_error
 from ..hands.joints import SKELETON_EDGES
-from .sample import Samples
+from .truth import Samples
 
 Picture = NDArray[np.uint8]
 
 _COLOURS_BGR: Final = ((60, 60, 255), (255, 150, 40))
 _HIDDEN_BGR: Final = (20, 20, 20)
 _LARGEST_COORDINATE_PX: Final = 10_000
+_JPEG_QUALITY: Final = 95
 
 
 def pictures_bgr(samples: Samples, *, truth: bool) -> list[Picture]:
@@ -53,14 +54,18 @@ def write_sheet(path: Path, pictures: list[Picture], columns: int) -> None:
 
 
 def write_picture(path: Path, picture: Picture) -> None:
-    """Write a BGR picture as PNG; unlike `cv2.imwrite` it says why it could not, and takes any path."""
-    good, data = cv2.imencode(".png", picture)
+    """Write a BGR picture as its name says, as PNG or JPEG; unlike `cv2.imwrite` it says why it could not.
+
+    Raises
+    ------
+    HandsError
+        OUTPUT_NOT_WRITABLE, DISK_FULL
+    """
+    good, data = cv2.imencode(path.suffix, picture, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     try:
         if not good:
             raise OSError("the picture could not be encoded")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data.tobytes())
     except OSError as error:
-        raise HandsError(
-            ErrorCode.OUTPUT_NOT_WRITABLE, f"'{path}' cannot be written ({error}).", "Choose another place."
-        ) from error
+        raise output_error(path, error) from error

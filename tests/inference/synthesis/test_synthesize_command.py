@@ -46,6 +46,8 @@ def test_a_sheet_shows_samples_side_by_side(tmp_path: Path) -> None:
         (["--out", "x", "--count", "0"], "0 is too few"),
         (["--out", "x", "--seed", "-1"], "no whole number"),
         (["--out", "x", "--framing", "round"], "invalid choice"),
+        (["--out", "x", "--set", "single", "--seed", "3"], "takes no --seed"),
+        (["--out", "x", "--set", "twins"], "invalid choice"),
     ],
 )
 def test_mistakes_are_said_in_a_sentence(words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
