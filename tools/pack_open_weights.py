@@ -13,8 +13,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from inference.engines.open_finder import FINDER_GRAPH_FILE
-from inference.engines.pair_reader import OPEN_WEIGHTS_FILE, PAIR_GRAPH_FILE
+from inference.detect.nets import OPEN_FINDER_FILE, OPEN_PAIR_FILE, OPEN_WEIGHTS_FILE
 from inference.hands.model import HandModel
 from inference.hands.open_hand import load_hand_models
 from inference.networks.finder_net import FinderNet
@@ -50,7 +49,7 @@ def main(words: Sequence[str] | None = None) -> None:
         "card": "weights/README.md; docs/training-log.md",
         **{name: json.dumps(_origin(run)) for name, run in saved.items()},
     }
-    files = [arguments.out / name for name in (OPEN_WEIGHTS_FILE, FINDER_GRAPH_FILE, PAIR_GRAPH_FILE)]
+    files = [arguments.out / name for name in (OPEN_WEIGHTS_FILE, OPEN_FINDER_FILE, OPEN_PAIR_FILE)]
     write_open_weights(files[0], OpenNetworks(finder, input_px, pair), models, card)
     # In the precision that is shipped.
     shipped = read_open_weights(files[0], models)

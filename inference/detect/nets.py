@@ -16,6 +16,12 @@ SUMS_FILE: Final = "SHA256SUMS"
 """Beside the weights, in the format of ``sha256sum``: the hash of every shipped file."""
 PALM_NET_FILE: Final = "palm_detection.onnx"
 LANDMARK_NET_FILE: Final = "hand_landmark.onnx"
+OPEN_WEIGHTS_FILE: Final = "open_twohand.safetensors"
+"""The weights of both stages of the open two-hand network."""
+OPEN_FINDER_FILE: Final = "open_finder.onnx"
+"""What stage one computes with them (`tools/open_network_graphs.py`)."""
+OPEN_PAIR_FILE: Final = "open_pair.onnx"
+"""What stage two computes with them."""
 _REINSTALL: Final = "Install the program again; its 'weights' folder must be complete."
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..detect.nets import expected_sha256
+from ..detect.nets import OPEN_FINDER_FILE, OPEN_PAIR_FILE, OPEN_WEIGHTS_FILE, expected_sha256
 from ..hands.open_hand import load_hand_models
 from ..runtime import cpu_threads
-from .open_finder import FINDER_GRAPH_FILE, OpenFinder
-from .pair_reader import OPEN_WEIGHTS_FILE, PAIR_GRAPH_FILE, PairReader
+from .open_finder import OpenFinder
+from .pair_reader import PairReader
 from .two_hands import TwoHandsEngine
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def load_two_hands(options: EngineOptions) -> TwoHandsEngine:
     """
     threads = cpu_threads(options.threads)
     sums = expected_sha256(options.weights_dir)
-    files = (OPEN_WEIGHTS_FILE, FINDER_GRAPH_FILE, PAIR_GRAPH_FILE)
+    files = (OPEN_WEIGHTS_FILE, OPEN_FINDER_FILE, OPEN_PAIR_FILE)
     settings: Mapping[str, Any] = {name: sums.get(name, "") for name in files}
     return TwoHandsEngine(
         PairReader(options.weights_dir, threads),

@@ -10,13 +10,10 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from ..detect.crops import CropSource
-from ..detect.nets import load_net
+from ..detect.nets import OPEN_FINDER_FILE, OPEN_WEIGHTS_FILE, load_net
 from ..detect.region import Region
 from ..hands.joints import SIDES, Side
-from .pair_reader import OPEN_WEIGHTS_FILE
 
-FINDER_GRAPH_FILE: Final = "open_finder.onnx"
-"""What stage one computes with the weights (`tools/open_network_graphs.py`)."""
 HAND_NEEDED: Final = 0.5
 _WORTH_A_LOOK: Final = 0.2
 """Score of a hand in the whole picture for which the second look makes room."""
@@ -48,7 +45,7 @@ class OpenFinder:
     """
 
     def __init__(self, weights_dir: Path, threads: int = 2, providers: Sequence[str] | None = None) -> None:
-        self._net = load_net(weights_dir / FINDER_GRAPH_FILE, threads, providers, (OPEN_WEIGHTS_FILE,))
+        self._net = load_net(weights_dir / OPEN_FINDER_FILE, threads, providers, (OPEN_WEIGHTS_FILE,))
         self._input_px = int(self._net.get_inputs()[0].shape[1])
 
     def look(self, source: CropSource, view: Region) -> dict[Side, FoundHand]:

@@ -11,17 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..detect.crops import CropSource
-from ..detect.nets import load_net
+from ..detect.nets import OPEN_PAIR_FILE, OPEN_WEIGHTS_FILE, load_net
 from ..detect.observation import HandObservation
 from ..detect.region import Region
 from ..hands.joints import SIDES, Side
 from ..hands.rotations import matrix_to_quat_wxyz
 from .crop_answer import CropAnswer
 
-OPEN_WEIGHTS_FILE: Final = "open_twohand.safetensors"
-"""The weights of both stages."""
-PAIR_GRAPH_FILE: Final = "open_pair.onnx"
-"""What stage two computes with them (`tools/open_network_graphs.py`)."""
 _CROP_PX: Final = 224
 _OUTPUTS: Final = ("peaks", "presence", "rotations", "betas", "points_mm", "trans")
 _MILLIMETRES: Final = 1000.0
@@ -58,7 +54,7 @@ class PairReader:
     """
 
     def __init__(self, weights_dir: Path, threads: int = 2, providers: Sequence[str] | None = None) -> None:
-        self._net = load_net(weights_dir / PAIR_GRAPH_FILE, threads, providers, (OPEN_WEIGHTS_FILE,))
+        self._net = load_net(weights_dir / OPEN_PAIR_FILE, threads, providers, (OPEN_WEIGHTS_FILE,))
 
     def read(self, source: CropSource, regions: Mapping[Side, Region]) -> PairAnswer:
         """The hands in their regions."""

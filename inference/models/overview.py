@@ -6,7 +6,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ..detect.nets import LANDMARK_NET_FILE, PALM_NET_FILE, expected_sha256
+from ..detect.nets import (
+    LANDMARK_NET_FILE,
+    OPEN_FINDER_FILE,
+    OPEN_PAIR_FILE,
+    OPEN_WEIGHTS_FILE,
+    PALM_NET_FILE,
+    expected_sha256,
+)
 from ..hands.open_hand import OPEN_HAND_FILE
 from .folder import IMPORT_MANO, IMPORT_PAPER, MANO_NAMES, PAPER_NAME, ModelEntry, ModelFolder
 from .licences import INTERSHAPE, MANO
@@ -18,9 +25,17 @@ SHIPPED_LICENCES: Final = {
     "two_hand_poses.npz": "CC0-1.0",
     PALM_NET_FILE: "Apache-2.0",
     LANDMARK_NET_FILE: "Apache-2.0",
+    OPEN_WEIGHTS_FILE: "Apache-2.0",
+    OPEN_FINDER_FILE: "Apache-2.0",
+    OPEN_PAIR_FILE: "Apache-2.0",
 }
 """Licences of the shipped files as ``weights/README.md`` has them; a test keeps both alike."""
-_LANDMARKS_NEEDS: Final = (OPEN_HAND_FILE, PALM_NET_FILE, LANDMARK_NET_FILE)
+_SHIPPED_ENGINES: Final = {
+    "landmarks": (OPEN_HAND_FILE, PALM_NET_FILE, LANDMARK_NET_FILE),
+    "twohand": (OPEN_HAND_FILE, OPEN_WEIGHTS_FILE, OPEN_FINDER_FILE, OPEN_PAIR_FILE),
+}
+"""What the engines need that need nothing of the user's."""
+_FREE: Final = "Apache-2.0 and CC0-1.0: results are free for any use, commercial use too"
 _WHAT: Final = {
     MANO_NAMES["right"]: "MANO, right hand",
     MANO_NAMES["left"]: "MANO, left hand",
@@ -133,18 +148,14 @@ def survey(folder: ModelFolder, weights_dir: Path) -> Overview:
     ]
     shipped = _shipped(weights_dir)
     there = {file.name for file in shipped if file.byte_count is not None}
-    lacking = tuple(name for name in _LANDMARKS_NEEDS if name not in there)
-    landmarks = EngineState(
-        "landmarks",
-        not lacking,
-        "Apache-2.0 and CC0-1.0: results are free for any use, commercial use too",
-        lacking,
-        _MAKE_WHOLE if lacking else "",
-    )
+    engines: list[EngineState] = []
+    for name, needs in _SHIPPED_ENGINES.items():
+        lacking = tuple(file for file in needs if file not in there)
+        engines.append(EngineState(name, not lacking, _FREE, lacking, _MAKE_WHOLE if lacking else ""))
     nets = tuple(name for name in (PALM_NET_FILE, LANDMARK_NET_FILE) if name not in there)  # they find the first crop
     remedy = IMPORT_PAPER if PAPER_NAME in unusable else IMPORT_MANO if unusable else _MAKE_WHOLE if nets else ""
     intershape = EngineState("intershape", not unusable + nets, INTERSHAPE.name, unusable + nets, remedy)
-    return Overview(folder.path, entries, shipped, missing, [landmarks, intershape])
+    return Overview(folder.path, entries, shipped, missing, [*engines, intershape])
 
 
 def verify(folder: ModelFolder) -> dict[str, str]:
