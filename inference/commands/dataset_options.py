@@ -108,7 +108,7 @@ def open_dataset(
     cancelled: threading.Event,
     split: Split | None = None,
 ) -> HandDataset:
-    """InterHand2.6M, or a folder of takes whose hands are the truth.
+    """InterHand2.6M, a set in its layout that `synthesize` drew, or a folder of takes whose hands are the truth.
 
     Parameters
     ----------
@@ -116,6 +116,7 @@ def open_dataset(
     split : None for the one on the command line
     """
     from ..datasets import SampleFilter, open_interhand
+    from ..datasets.made_set import models_of_set, name_of_part
     from ..datasets.take_folder import TakeFolder, models_of_takes
     from ..engines.engine import WEIGHTS_DIR
     from ..hands.open_hand import load_hand_models
@@ -128,18 +129,19 @@ def open_dataset(
     if takes := takes_in(arguments.data):
         shipped = load_hand_models(arguments.weights or WEIGHTS_DIR)
         return TakeFolder(takes, models_of_takes(takes, shipped, folder.hand_models), hands=hands)
-    right, left = folder.hand_models()
     chosen: Split = split or arguments.split or arguments.default_split
-    return open_interhand(
+    dataset = open_interhand(
         arguments.data,
         chosen,
-        {"right": right, "left": left},
+        models_of_set(arguments.data, lambda: load_hand_models(arguments.weights or WEIGHTS_DIR), folder.hand_models),
         wanted=SampleFilter(hands, frozenset(arguments.subjects or ())),
         report=output,
         fps=arguments.fps,
         index_base=arguments.index,
         cancelled=cancelled,
     )
+    dataset.name = name_of_part(arguments.data, chosen) or dataset.name
+    return dataset
 
 
 def numbers(text: str) -> tuple[int, ...]:

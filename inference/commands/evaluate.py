@@ -22,6 +22,7 @@ from .writable import require_writable_file
 
 if TYPE_CHECKING:
     from ..datasets import HandDataset, PictureReader
+    from ..evaluation.errors import WorstSample
     from ..evaluation.prediction import PredictionSource
 
 _STDOUT: Final = "-"
@@ -33,8 +34,8 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> argparse.Argument
     parser = subparsers.add_parser(
         "evaluate",
         help="measure an engine or a file of predictions on a data set",
-        description="Measures hands against ground truth by a named protocol. Data sets: InterHand2.6M v1.0, or a "
-        "folder of takes whose hands are the truth.",
+        description="Measures hands against ground truth by a named protocol. Data sets: InterHand2.6M v1.0, a "
+        "folder of takes whose hands are the truth, or a folder of sets that 'synthesize' drew: a table for each.",
     )
     parser.add_argument("--protocol", choices=("authors", "corrected"), required=True, help="see docs/evaluation.md")
     source = parser.add_mutually_exclusive_group(required=True)
@@ -66,6 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     require("numpy", "cv2", "PIL")
     from ..datasets import PictureReader
+    from ..datasets.made_set import made_sets_in
     from ..evaluation.evaluate import evaluate
     from ..evaluation.html_report import html_report
     from ..evaluation.protocol import PROTOCOLS
@@ -76,41 +78,60 @@ def run(arguments: argparse.Namespace) -> int:
         raise HandsError(
             ErrorCode.USAGE, f"Protocol '{protocol.name}' is for interacting hands alone.", "Leave out --hands."
         )
-    refuse_options_without_meaning(arguments, arguments.data)
+    folders = made_sets_in(arguments.data) or [arguments.data]
+    one_alone = next((name for name in ("report", "predictions") if getattr(arguments, name) is not None), None)
+    if one_alone and len(folders) > 1:
+        raise HandsError(
+            ErrorCode.USAGE,
+            f"'{arguments.data}' holds {len(folders)} sets, --{one_alone} is about one.",
+            f"Leave out --{one_alone}, or give one set, such as '{folders[0]}'.",
+        )
+    refuse_options_without_meaning(arguments, *folders)
     json_file = None if arguments.json in (None, _STDOUT) else Path(arguments.json)
     for path in filter(None, (json_file, arguments.report)):
         require_writable_file(path)
+    results: dict[str, Any] = {}
     with cancel_on_signals() as cancelled, PersonOutput() as output:
         hands = arguments.hands or ("interacting" if protocol.only_interacting else "both")
-        dataset = open_dataset(arguments, hands, output, cancelled)
-        reader = PictureReader(dataset, broken_pictures(arguments))
-        evaluation = evaluate(
-            dataset,
-            _source(arguments, dataset, reader),
-            protocol,
-            report=output,
-            cancelled=cancelled,
-            keep_worst=arguments.worst if arguments.report else 0,
-            allow_missing=arguments.allow_missing or arguments.broken == "skip",
-        )
-        if reader.skipped:
-            evaluation.scores.notes.append(reader.summary())
-    scores = evaluation.scores
-    text = json.dumps(scores.as_dict(), allow_nan=False, indent=1)
-    # First, so that hours of work are not lost to a full disk.
-    print(text if arguments.json == _STDOUT else format_scores(scores), flush=True)  # noqa: T201 - the result
+        for folder in folders:
+            of_set = argparse.Namespace(**{**vars(arguments), "data": folder})
+            dataset = open_dataset(of_set, hands, output, cancelled)
+            reader = PictureReader(dataset, broken_pictures(arguments))
+            evaluation = evaluate(
+                dataset,
+                _source(of_set, dataset, reader),
+                protocol,
+                report=output,
+                cancelled=cancelled,
+                keep_worst=arguments.worst if arguments.report else 0,
+                allow_missing=arguments.allow_missing or arguments.broken == "skip",
+            )
+            if reader.skipped:
+                evaluation.scores.notes.append(reader.summary())
+            results[folder.name] = evaluation.scores.as_dict()
+            if arguments.json != _STDOUT:
+                # At once, so that hours of work are not lost to a full disk.
+                print(format_scores(evaluation.scores), flush=True)  # noqa: T201 - the result
+            if arguments.report:
+                _write(arguments.report, html_report(evaluation.scores, _worst_tiles(dataset, evaluation.worst)))
+    text = json.dumps({"sets": results} if len(folders) > 1 else results[folders[0].name], allow_nan=False, indent=1)
+    if arguments.json == _STDOUT:
+        print(text, flush=True)  # noqa: T201 - the result
     if json_file is not None:
         _write(json_file, text + "\n")
-    if arguments.report:
-        from ..evaluation.contact_sheet import worst_tiles
-
-        sheet = PictureReader(dataset, "skip")
-        tiles = [
-            (f"{dataset.ids(_row(item.sample))[0]}: {item.error_mm:.1f} mm", jpeg)
-            for item, jpeg in worst_tiles(dataset, evaluation.worst, sheet)
-        ]
-        _write(arguments.report, html_report(scores, tiles))
     return 0
+
+
+def _worst_tiles(dataset: HandDataset, worst: list[WorstSample]) -> list[tuple[str, bytes]]:
+    """Captions and pictures of the samples with the largest errors."""
+    from ..datasets import PictureReader
+    from ..evaluation.contact_sheet import worst_tiles
+
+    sheet = PictureReader(dataset, "skip")
+    return [
+        (f"{dataset.ids(_row(item.sample))[0]}: {item.error_mm:.1f} mm", jpeg)
+        for item, jpeg in worst_tiles(dataset, worst, sheet)
+    ]
 
 
 def _source(arguments: argparse.Namespace, dataset: HandDataset, reader: PictureReader) -> PredictionSource:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,11 +13,12 @@ from .output import open_output
 
 if TYPE_CHECKING:
     from ..synthesis.picture_set import Done, SetPlan
-    from ..synthesis.sample import Generator
+    from ..synthesis.sample import Generator, Settings
 
 _SHEET_COLUMNS: Final = 10
 _MOST_ON_SHEET: Final = 400
 _SETS: Final = ("interacting", "apart", "single", "hard-light")
+_ALL: Final = "all"
 _COUNT, _CLIPS, _SIZE_PX, _FRAMING = 100, 10, 192, "crop"
 
 
@@ -36,7 +38,11 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> argparse.Argument
     )
     parser.add_argument("--sheet", type=Path, metavar="FILE", help="a PNG with many samples side by side, to look at")
     parser.add_argument("--truth", action="store_true", help="draw the joints on the sheet")
-    parser.add_argument("--set", choices=_SETS, help="a held-out test set, always the same, never drawn for training")
+    parser.add_argument(
+        "--set",
+        choices=(*_SETS, _ALL),
+        help=f"a held-out test set, always the same, never drawn for training; '{_ALL}': each into its own folder",
+    )
     which = parser.add_argument_group("which samples")
     which.add_argument(
         "--count", type=_natural, metavar="N", help=f"how many samples or clips; default {_COUNT} or {_CLIPS}"
@@ -77,39 +83,41 @@ def run(arguments: argparse.Namespace) -> int:
         raise HandsError(ErrorCode.USAGE, "Nothing is to be written.", "Give --out FOLDER, --sheet FILE or both.")
     if arguments.device == "cuda" and not torch.cuda.is_available():
         raise HandsError(ErrorCode.RUNTIME_MISSING, "This machine has no CUDA device.", "Leave --device out.")
-    settings, plan = _plan(arguments)
-    generator = Generator.from_weights(arguments.weights or WEIGHTS_DIR, settings).to(arguments.device)
+    if arguments.set == _ALL and arguments.sheet is not None:
+        raise HandsError(ErrorCode.USAGE, "A sheet shows one set.", f"Choose with --set: {', '.join(_SETS)}.")
+    weights = arguments.weights or WEIGHTS_DIR
     with open_output(arguments.records) as output:
+        for name in _SETS if arguments.set == _ALL else (arguments.set,):
+            settings, plan = _plan(arguments, name)
+            generator = Generator.from_weights(weights, settings).to(arguments.device)
 
-        def report(done: int, elapsed_s: float) -> None:
-            eta_s = elapsed_s / done * (plan.count - done)
-            output(progress_record("synthesize", done, plan.count, eta_s))
+            def report(done: int, elapsed_s: float, total: int = plan.count) -> None:
+                output(progress_record("synthesize", done, total, elapsed_s / done * (total - done)))
 
-        if arguments.out is not None:
-            rate = _write(arguments, generator, plan, report)
-            kind = "clips" if arguments.layout == "takes" else "samples"
-            print(f"{plan.count} {kind} in {arguments.out}, {rate:.0f} pictures drawn a second", file=sys.stderr)  # noqa: T201 - the command line's voice
-        if arguments.sheet is not None:
-            from dataclasses import replace
-
-            count = min(plan.count, _MOST_ON_SHEET)
-            pictures = [
-                picture
-                for samples in batches(generator, replace(plan, count=count))
-                for picture in pictures_bgr(samples, truth=arguments.truth)
-            ]
-            write_sheet(arguments.sheet, pictures, min(count, _SHEET_COLUMNS))
+            if arguments.out is not None:
+                folder = arguments.out / plan.name if arguments.set == _ALL else arguments.out
+                rate = _write(arguments, folder, generator, plan, report)
+                kind = "clips" if arguments.layout == "takes" else "samples"
+                print(f"{plan.count} {kind} in {folder}, {rate:.0f} pictures drawn a second", file=sys.stderr)  # noqa: T201 - the command line's voice
+            if arguments.sheet is not None:
+                count = min(plan.count, _MOST_ON_SHEET)
+                pictures = [
+                    picture
+                    for samples in batches(generator, replace(plan, count=count))
+                    for picture in pictures_bgr(samples, truth=arguments.truth)
+                ]
+                write_sheet(arguments.sheet, pictures, min(count, _SHEET_COLUMNS))
     return 0
 
 
-def _plan(arguments: argparse.Namespace) -> tuple[Any, SetPlan]:
+def _plan(arguments: argparse.Namespace, fixed_set: str | None) -> tuple[Settings, SetPlan]:
     """Settings of the generator, and which samples."""
     from ..synthesis.fixed_sets import FIXED_SETS
     from ..synthesis.picture_set import SetPlan
     from ..synthesis.sample import Settings
 
     clips = arguments.layout == "takes"
-    if arguments.set is None:
+    if fixed_set is None:
         settings = Settings(size_px=arguments.size or _SIZE_PX, framing=arguments.framing or _FRAMING)
         count = arguments.count or (_CLIPS if clips else _COUNT)
         return settings, SetPlan(arguments.seed or 0, count, arguments.first, arguments.batch)
@@ -117,22 +125,22 @@ def _plan(arguments: argparse.Namespace) -> tuple[Any, SetPlan]:
     if given:
         raise HandsError(
             ErrorCode.USAGE,
-            f"The set '{arguments.set}' is always the same: it takes no {' and no '.join(given)}.",
+            f"The set '{fixed_set}' is always the same: it takes no {' and no '.join(given)}.",
             "Leave --set or the others out.",
         )
-    fixed = FIXED_SETS[arguments.set]
+    fixed = FIXED_SETS[fixed_set]
     count = arguments.count or (fixed.clips if clips else fixed.count)
     return fixed.settings(), SetPlan(fixed.seed, count, arguments.first, arguments.batch, fixed.name)
 
 
-def _write(arguments: argparse.Namespace, generator: Generator, plan: SetPlan, report: Done) -> float:
+def _write(arguments: argparse.Namespace, folder: Path, generator: Generator, plan: SetPlan, report: Done) -> float:
     """Write the set; how many pictures were drawn a second."""
     from ..engines.engine import WEIGHTS_DIR
 
     if arguments.layout == "plain":
         from ..synthesis.picture_set import write_set
 
-        return write_set(arguments.out, generator, plan, report)
+        return write_set(folder, generator, plan, report)
     from ..hands.open_hand import load_hand_models
 
     models = load_hand_models(arguments.weights or WEIGHTS_DIR)
@@ -140,10 +148,10 @@ def _write(arguments: argparse.Namespace, generator: Generator, plan: SetPlan, r
         from ..synthesis.interhand_set import write_interhand
 
         split = arguments.split or ("train" if arguments.set is None else "test")
-        return write_interhand(arguments.out, generator, models, plan, split=split, done=report)
+        return write_interhand(folder, generator, models, plan, split=split, done=report)
     from ..synthesis.take_set import write_takes
 
-    return write_takes(arguments.out, generator, models, plan, frames=arguments.frames, fps=arguments.fps, done=report)
+    return write_takes(folder, generator, models, plan, frames=arguments.frames, fps=arguments.fps, done=report)
 
 
 def _whole(text: str) -> int:

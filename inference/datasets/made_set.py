@@ -74,9 +74,23 @@ def models_of_set(
     )
 
 
-def is_made(folder: Path) -> bool:
-    """Whether the data set in a folder was drawn by this program."""
-    return (folder / NOTE_FILE).is_file()
+def made_sets_in(folder: Path) -> list[Path]:
+    """The drawn sets that lie side by side in a folder, by name; none where it is one itself, or holds none."""
+    if (folder / NOTE_FILE).is_file():
+        return []
+    return sorted(path.parent for path in folder.glob(f"*/{NOTE_FILE}"))
+
+
+def name_of_part(folder: Path, part: str) -> str | None:
+    """What a split of a drawn set is called in tables; None where the data set was not drawn."""
+    note = _read(folder / NOTE_FILE)
+    if note is None:
+        return None
+    parts = note.get("parts")
+    made_from = parts.get(part) if isinstance(parts, dict) else None
+    if not isinstance(made_from, dict):
+        return f"drawn set, {part}"
+    return f"drawn set '{made_from.get('name')}', seed {made_from.get('seed')}, {part}"
 
 
 def _read(path: Path) -> dict[str, Any] | None:

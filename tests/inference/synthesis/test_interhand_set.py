@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,11 @@ import torch
 
 from inference.__main__ import main
 from inference.contract import ErrorCode, HandsError
-from inference.datasets import SampleFilter, open_interhand
+from inference.datasets import HandDataset, SampleFilter, open_interhand
 from inference.datasets.interhand import InterHandDataset
-from inference.datasets.made_set import NOTE_FILE, is_made, models_of_set
+from inference.datasets.made_set import NOTE_FILE, made_sets_in, models_of_set, name_of_part
 from inference.engines.engine import WEIGHTS_DIR as WEIGHTS
+from inference.evaluation.prediction import PredictedHands
 from inference.hands.joints import MANO_TO_INTERHAND
 from inference.hands.open_hand import load_hand_models
 from inference.synthesis.fixed_sets import FIXED_SETS
@@ -96,7 +98,8 @@ def test_a_note_says_whose_hands_they_are(folder: Path, tmp_path: Path) -> None:
 
     models = load_hand_models(WEIGHTS)
     assert models_of_set(folder, lambda: models, no_mano) is models  # type: ignore[arg-type]  # never called
-    assert not is_made(tmp_path)
+    assert name_of_part(tmp_path, "train") is None
+    assert name_of_part(folder, "train") == f"drawn set 'synthetic', seed {SEED}, train"
     own = (models["right"], models["left"])
     assert models_of_set(tmp_path, lambda: models, lambda: own)["left"] is own[1]
     (tmp_path / NOTE_FILE).write_text(json.dumps({"hand_model": {"sha256": ["another", "hand"]}}))
@@ -115,3 +118,37 @@ def test_a_held_out_set_becomes_the_test_split_beside_the_train_split(folder: Pa
     assert {entry["hand_type"] for entry in data["annotations"]} <= {"right", "left"}
     assert len(data["images"]) == 2
     assert (folder / "annotations" / "train" / "InterHand2.6M_train_data.json").is_file()
+
+
+class _KnowsTheTruth:
+    """Predicts what is annotated."""
+
+    name = "the truth"
+
+    def batches(self, dataset: HandDataset) -> Iterator[tuple[np.ndarray, PredictedHands]]:
+        rows = np.arange(len(dataset))
+        truth = dataset.truth(rows)
+        yield rows, PredictedHands(truth.points_mm, truth.vertices_mm, None)
+
+
+def test_held_out_sets_side_by_side_are_evaluated_each_with_its_own_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sets = tmp_path / "sets"
+    assert main(["synthesize", "--layout", "interhand", "--out", str(sets), "--set", "all", "--count", "1"]) == 0
+    assert [path.name for path in made_sets_in(sets)] == sorted(FIXED_SETS)
+    assert not made_sets_in(sets / "apart")
+    capsys.readouterr()
+    monkeypatch.setattr("inference.commands.evaluate._source", lambda *_: _KnowsTheTruth())
+    words = ["evaluate", "--data", str(sets), "--engine", "landmarks", "--protocol", "corrected"]
+    words += ["--models", str(tmp_path / "no MANO"), "--index", str(tmp_path / "index")]
+    assert main([*words, "--json", str(tmp_path / "scores.json")]) == 0
+    printed = capsys.readouterr().out
+    scores = json.loads((tmp_path / "scores.json").read_text())["sets"]
+    assert list(scores) == sorted(FIXED_SETS)
+    for name, fixed in FIXED_SETS.items():
+        assert f"drawn set '{name}', seed {fixed.seed}, test" in printed
+        assert scores[name]["expected_samples"] == 1
+        assert scores[name]["groups"]["all"]["mpjpe_mm"] == pytest.approx(0, abs=1e-6)
+    assert main([*words, "--report", str(tmp_path / "report.html")]) == 2
+    assert "holds 4 sets" in capsys.readouterr().err

@@ -12,6 +12,8 @@ import pytest
 pytest.importorskip("torch")
 
 from inference.__main__ import main
+from inference.commands import synthesize
+from inference.synthesis.fixed_sets import FIXED_SETS
 
 SMALL = ["--size", "64", "--batch", "4"]
 
@@ -48,6 +50,7 @@ def test_a_sheet_shows_samples_side_by_side(tmp_path: Path) -> None:
         (["--out", "x", "--framing", "round"], "invalid choice"),
         (["--out", "x", "--set", "single", "--seed", "3"], "takes no --seed"),
         (["--out", "x", "--set", "twins"], "invalid choice"),
+        (["--sheet", "x", "--set", "all"], "shows one set"),
     ],
 )
 def test_mistakes_are_said_in_a_sentence(words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -59,3 +62,9 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path, capsys: pytest.C
     (tmp_path / "file").write_text("in the way")
     assert main(["synthesize", "--sheet", str(tmp_path / "file" / "sheet.png"), "--count", "1", *SMALL]) == 5
     assert "cannot be written" in capsys.readouterr().err
+
+
+def test_the_command_knows_every_held_out_set() -> None:
+    assert set(synthesize._SETS) == set(FIXED_SETS)
+    assert len({fixed.seed for fixed in FIXED_SETS.values()}) == len(FIXED_SETS)
+    assert all(fixed.settings().use == "test" for fixed in FIXED_SETS.values())
