@@ -35,7 +35,8 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> argparse.Argument
     parser.add_argument(
         "--training",
         action="store_true",
-        help="measure instead how fast the networks are trained, on made-up pictures; --repeats times as many steps",
+        help="measure instead how fast pictures are drawn, and how fast networks are trained, on made-up pictures; "
+        "--repeats times as many batches and steps",
     )
     parser.add_argument(
         "--blender-python",
@@ -63,9 +64,11 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if arguments.training:
         require("numpy", "cv2", "PIL", "torch", "safetensors")
+        from ..benchmark.drawing import measure_drawing
         from ..benchmark.training import measure_training
 
-        _print(measure_training(arguments.repeats, _tell), arguments.json)
+        results = measure_drawing(arguments.repeats, _tell) + measure_training(arguments.repeats, _tell)
+        _print(results, arguments.json)
         return 0
     clip = arguments.movie or _DEMO_CLIP
     if not clip.is_file():

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from inference.__main__ import main
-from inference.benchmark import training
+from inference.benchmark import drawing, training
 from inference.benchmark.made_pictures import SIZE_PX, made_pictures
 from inference.training.dataset_stream import DatasetStream
 
@@ -30,6 +31,8 @@ def test_the_loader_and_both_networks_are_measured(
     monkeypatch.setattr(training, "_LOADER_BATCHES", 1)
     monkeypatch.setattr(training, "_PICTURES", 4)
     monkeypatch.setattr(training, "_CONFIGURATIONS", ("compact",))
+    monkeypatch.setattr(drawing, "_SIZES_PX", (64,))
+    monkeypatch.setattr(drawing, "_CPU_BATCH", 2)
     measured = training._measure_case
 
     def compact_alone(case: training._Case, *others: object) -> object:
@@ -37,7 +40,13 @@ def test_the_loader_and_both_networks_are_measured(
 
     monkeypatch.setattr(training, "_measure_case", compact_alone)
     assert main(["benchmark", "--training", "--repeats", "1", "--json"]) == 0
-    found = {item["name"]: item for item in json.loads(capsys.readouterr().out)["measurements"]}
+    printed = capsys.readouterr()
+    found = {item["name"]: item for item in json.loads(printed.out)["measurements"]}
+    rows = {"draw 64 px, CPU, 1 thread", "draw 64 px, CPU, 2 threads"}
+    assert {name for name in found if name.startswith("draw") and "CPU" in name} == rows
+    assert all(found[name]["median"] > 0 and found[name]["unit"] == "pictures/s" for name in rows)
+    if not torch.cuda.is_available():
+        assert "the rows of drawing on one are left out" in printed.err
     assert found["loader alone, compact, 2 processes"]["median"] > 0
     names = [name for name in found if name.startswith("train compact, CPU")]
     assert len(names) == 2
