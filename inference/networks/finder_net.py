@@ -11,6 +11,7 @@ whichever it is, and their product is added to what they say of the side directl
 
 from __future__ import annotations
 
+import math
 from typing import Final, NamedTuple
 
 import torch
@@ -39,6 +40,10 @@ _RARE_LOGIT: Final = -4.0
 _CHIRALITY_GAIN: Final = 4.0
 """Where training begins: the product is about 0.3 for half of the hands."""
 _LARGEST_LOG_SIDE: Final = 4.0
+_SAME_PALM: Final = 0.2
+"""Of a square's side: a middle as near as that is the same palm's."""
+_NOWHERE: Final = -30.0
+_TINY: Final = 1e-12
 
 
 class FinderOutput(NamedTuple):
@@ -127,16 +132,24 @@ def find_hands(output: FinderOutput) -> FoundHands:
     steps = torch.arange(size, device=scores.device)
     near = ((steps[:, None] - row).abs() <= 1) & ((steps - column).abs() <= 1)
     weight = scores.square() * near
-    weight = weight / weight.sum(dim=(2, 3), keepdim=True).clamp_min(1e-12)
-    cells = cell_centres_px(size).to(scores)
-    side_px = USUAL_SIDE_PX * output.squares[:, :, 2].clamp(-_LARGEST_LOG_SIDE, _LARGEST_LOG_SIDE).exp()
-    centre = cells + output.squares[:, :, :2] * side_px.unsqueeze(2)
-    up = output.squares[:, :, 3:]
-    numbers = torch.cat([centre, side_px.log().unsqueeze(2), up], dim=2)
-    mean_x, mean_y, log_side, up_x, up_y = (numbers * weight.unsqueeze(2)).sum(dim=(3, 4)).unbind(-1)
+    weight = weight / weight.sum(dim=(2, 3), keepdim=True).clamp_min(_TINY)
+    numbers = _squares_px(output) * weight.unsqueeze(2)
+    return FoundHands(best, _regions_from(numbers.sum(dim=(3, 4))))
+
+
+def _squares_px(output: FinderOutput) -> Tensor:
+    """(B, 2, 5, G, G) centre x and y, log of the side, all in pixels of the picture, and the way up, at every cell."""
+    cells = cell_centres_px(output.logits.shape[-1]).to(output.squares)
+    log_side = output.squares[:, :, 2:3].clamp(-_LARGEST_LOG_SIDE, _LARGEST_LOG_SIDE) + math.log(USUAL_SIDE_PX)
+    centre = cells + output.squares[:, :, :2] * log_side.exp()
+    return torch.cat([centre, log_side, output.squares[:, :, 3:]], dim=2)
+
+
+def _regions_from(numbers: Tensor) -> Tensor:
+    """(..., 5) squares as in `hand_regions` from means of what `_squares_px` gives."""
+    x, y, log_side, up_x, up_y = numbers.unbind(-1)
     angle = torch.atan2(up_x, -up_y)
-    regions = torch.stack([mean_x, mean_y, log_side.exp(), angle, torch.ones_like(angle)], dim=-1)
-    return FoundHands(best, regions)
+    return torch.stack([x, y, log_side.exp(), angle, torch.ones_like(angle)], dim=-1)
 
 
 def cell_centres_px(size: int) -> Tensor:
@@ -164,3 +177,43 @@ def answer_both_ways(network: FinderNet, picture: Tensor) -> FinderOutput:
     """
     straight, back = network(picture), mirrored(network(picture.flip(3)))
     return FinderOutput(*((one + other) / 2 for one, other in zip(straight, back, strict=True)))
+
+
+class FoundPalms(NamedTuple):
+    """What `find_palms` says about B pictures: K places each, the surest first, whichever hand is there.
+
+    Attributes
+    ----------
+    scores : (B, K) from 0 to 1, that there is a hand
+    right : (B, K) from 0 to 1, that it is a right one
+    regions : (B, K, 2, 5) where it then is, if it is the right and if it is the left hand (`hand_regions`)
+    """
+
+    scores: Tensor
+    right: Tensor
+    regions: Tensor
+
+
+def find_palms(output: FinderOutput, count: int = 3) -> FoundPalms:
+    """The best cells, none near a better one: for whom the side is told by somebody else, or better."""
+    best = output.logits.amax(dim=1)
+    size = best.shape[-1]
+    squares = _squares_px(output)
+    steps = torch.arange(size, device=best.device)
+    scores: list[Tensor] = []
+    right: list[Tensor] = []
+    regions: list[Tensor] = []
+    left_over = best
+    for _ in range(count):
+        logit, place = left_over.flatten(1).max(dim=-1)
+        row, column = (place // size)[:, None, None], (place % size)[:, None, None]
+        apart = torch.maximum((steps[:, None] - row).abs(), (steps - column).abs())
+        weight = best.sigmoid().square() * (apart <= 1)
+        weight = weight / weight.sum(dim=(1, 2), keepdim=True).clamp_min(_TINY)
+        found = _regions_from((squares * weight[:, None, None]).sum(dim=(3, 4)))
+        scores.append(logit.sigmoid())
+        right.append((2 * output.side_logit * weight).sum(dim=(1, 2)).sigmoid())
+        regions.append(found)
+        reach = (_SAME_PALM * found[..., 2].amin(dim=1) / STRIDE).clamp_min(1.0)[:, None, None]
+        left_over = left_over.masked_fill(apart <= reach, _NOWHERE)
+    return FoundPalms(torch.stack(scores, 1), torch.stack(right, 1), torch.stack(regions, 1))
