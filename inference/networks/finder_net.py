@@ -40,9 +40,10 @@ _RARE_LOGIT: Final = -4.0
 _CHIRALITY_GAIN: Final = 4.0
 """Where training begins: the product is about 0.3 for half of the hands."""
 _LARGEST_LOG_SIDE: Final = 4.0
+SECOND_PALM: Final = 0.35
+"""Score from which a second palm is believed to be there."""
 _SAME_PALM: Final = 0.2
 """Of a square's side: a middle as near as that is the same palm's."""
-_NOWHERE: Final = -30.0
 _TINY: Final = 1e-12
 
 
@@ -110,31 +111,70 @@ def chirality(palms: Tensor) -> Tensor:
     return (up_x * across_y - up_y * across_x) * facing
 
 
+class FoundPalms(NamedTuple):
+    """What `find_palms` says about B pictures: K places each, the surest first, whichever hand is there.
+
+    Attributes
+    ----------
+    scores : (B, K) from 0 to 1, that there is a hand
+    right : (B, K) from 0 to 1, that it is a right one
+    regions : (B, K, 2, 5) where it then is, if it is the right and if it is the left hand, as in `hand_regions`
+    """
+
+    scores: Tensor
+    right: Tensor
+    regions: Tensor
+
+
 class FoundHands(NamedTuple):
     """What `find_hands` says about B pictures, right hands first.
 
     Attributes
     ----------
-    scores : (B, 2) from 0 to 1, that the hand of this side is in the picture
-    regions : (B, 2, 5) where it then is, as in `hand_regions`
+    scores : (B, 2) from 0 to 1, that there is a hand in this place
+    regions : (B, 2, 5) where the hand of this side then is, as in `hand_regions`
     """
 
     scores: Tensor
     regions: Tensor
 
 
+def find_palms(output: FinderOutput, count: int = 3) -> FoundPalms:
+    """The best cells, none near a better one; squares are averaged with those of the cells around by their scores."""
+    right_left = output.logits.sigmoid()
+    left_over = 1 - (1 - right_left).prod(dim=1)
+    weights = right_left.square()
+    size = left_over.shape[-1]
+    squares = _squares_px(output)
+    steps = torch.arange(size, device=left_over.device)
+    palms: list[tuple[Tensor, Tensor, Tensor]] = []
+    for _ in range(count):
+        score, place = left_over.flatten(1).max(dim=-1)
+        row, column = (place // size)[:, None, None], (place % size)[:, None, None]
+        apart = torch.maximum((steps[:, None] - row).abs(), (steps - column).abs())
+        weight = weights * (apart <= 1).unsqueeze(1)
+        weight = weight / weight.sum(dim=(2, 3), keepdim=True).clamp_min(_TINY)
+        regions = _regions_from((squares * weight.unsqueeze(2)).sum(dim=(3, 4)))
+        side = (output.side_logit * weight.mean(dim=1)).sum(dim=(1, 2))
+        palms.append((score, (2 * side).sigmoid(), regions))
+        reach = (_SAME_PALM * regions[..., 2].amin(dim=1) / STRIDE).clamp_min(1.0)[:, None, None]
+        left_over = left_over.masked_fill(apart <= reach, 0.0)
+    scores, right, regions = zip(*palms, strict=True)
+    return FoundPalms(torch.stack(scores, 1), torch.stack(right, 1), torch.stack(regions, 1))
+
+
 def find_hands(output: FinderOutput) -> FoundHands:
-    """The best cell of each side, its square averaged with those of the cells around it by their scores."""
-    scores = output.logits.sigmoid()
-    size = scores.shape[-1]
-    best, place = scores.flatten(2).max(dim=-1)
-    row, column = (place // size)[..., None, None], (place % size)[..., None, None]
-    steps = torch.arange(size, device=scores.device)
-    near = ((steps[:, None] - row).abs() <= 1) & ((steps - column).abs() <= 1)
-    weight = scores.square() * near
-    weight = weight / weight.sum(dim=(2, 3), keepdim=True).clamp_min(_TINY)
-    numbers = _squares_px(output) * weight.unsqueeze(2)
-    return FoundHands(best, _regions_from(numbers.sum(dim=(3, 4))))
+    """A place for each side.
+
+    Of two palms the one that looks more like a right hand's is the right one: never are both sides sought in the same
+    of two places. Where one palm is seen, both sides may have it: it is one hand of unsure side, or two clasped ones.
+    """
+    palms = find_palms(output, 2)
+    two = palms.scores[:, 1] >= SECOND_PALM
+    swapped = two & (palms.right[:, 1] > palms.right[:, 0])
+    chosen = torch.stack([swapped, two & ~swapped], 1).long()
+    regions = palms.regions.gather(1, chosen[:, :, None, None].expand(-1, -1, SIDES, 5))
+    return FoundHands(palms.scores.gather(1, chosen), torch.stack([regions[:, 0, 0], regions[:, 1, 1]], 1))
 
 
 def _squares_px(output: FinderOutput) -> Tensor:
@@ -177,43 +217,3 @@ def answer_both_ways(network: FinderNet, picture: Tensor) -> FinderOutput:
     """
     straight, back = network(picture), mirrored(network(picture.flip(3)))
     return FinderOutput(*((one + other) / 2 for one, other in zip(straight, back, strict=True)))
-
-
-class FoundPalms(NamedTuple):
-    """What `find_palms` says about B pictures: K places each, the surest first, whichever hand is there.
-
-    Attributes
-    ----------
-    scores : (B, K) from 0 to 1, that there is a hand
-    right : (B, K) from 0 to 1, that it is a right one
-    regions : (B, K, 2, 5) where it then is, if it is the right and if it is the left hand (`hand_regions`)
-    """
-
-    scores: Tensor
-    right: Tensor
-    regions: Tensor
-
-
-def find_palms(output: FinderOutput, count: int = 3) -> FoundPalms:
-    """The best cells, none near a better one: for whom the side is told by somebody else, or better."""
-    best = output.logits.amax(dim=1)
-    size = best.shape[-1]
-    squares = _squares_px(output)
-    steps = torch.arange(size, device=best.device)
-    scores: list[Tensor] = []
-    right: list[Tensor] = []
-    regions: list[Tensor] = []
-    left_over = best
-    for _ in range(count):
-        logit, place = left_over.flatten(1).max(dim=-1)
-        row, column = (place // size)[:, None, None], (place % size)[:, None, None]
-        apart = torch.maximum((steps[:, None] - row).abs(), (steps - column).abs())
-        weight = best.sigmoid().square() * (apart <= 1)
-        weight = weight / weight.sum(dim=(1, 2), keepdim=True).clamp_min(_TINY)
-        found = _regions_from((squares * weight[:, None, None]).sum(dim=(3, 4)))
-        scores.append(logit.sigmoid())
-        right.append((2 * output.side_logit * weight).sum(dim=(1, 2)).sigmoid())
-        regions.append(found)
-        reach = (_SAME_PALM * found[..., 2].amin(dim=1) / STRIDE).clamp_min(1.0)[:, None, None]
-        left_over = left_over.masked_fill(apart <= reach, _NOWHERE)
-    return FoundPalms(torch.stack(scores, 1), torch.stack(right, 1), torch.stack(regions, 1))
