@@ -19,7 +19,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from ..fit.placement import AnswerAxes
 from ..hands.joints import MIDDLE_MCP
-from ..synthesis.sample import Generator, Samples, Settings
+from ..synthesis.sample import Generator, Settings
+from ..synthesis.truth import Samples
 from .finder_batch import FinderBatch
 
 PALM_POINTS: Final = (0, 1, MIDDLE_MCP, 10, 7)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 import pytest
+import torch
+from torch import Tensor
 
-torch = pytest.importorskip("torch")
-
-from inference.networks.finder_net import (  # noqa: E402 - torch first, or the tests are skipped
+from inference.networks.finder_net import (
     STRIDE,
     USUAL_SIDE_PX,
     FinderNet,
@@ -17,6 +17,7 @@ from inference.networks.finder_net import (  # noqa: E402 - torch first, or the 
     cell_centres_px,
     chirality,
     find_hands,
+    find_palms,
     mirrored,
 )
 
@@ -35,11 +36,11 @@ def network() -> FinderNet:
 
 
 @pytest.fixture(scope="module")
-def picture() -> torch.Tensor:
+def picture() -> Tensor:
     return torch.rand(2, 3, PICTURE_PX, PICTURE_PX, generator=torch.Generator().manual_seed(1))
 
 
-def perfect(regions: torch.Tensor, cells: list[tuple[int, int]]) -> FinderOutput:
+def perfect(regions: Tensor, cells: list[tuple[int, int]]) -> FinderOutput:
     """What an ideal net says of squares (2, 5) whose palms' middles are in these cells (row, column)."""
     logits = torch.full((1, 2, CELLS, CELLS), -9.0)
     squares = torch.zeros(1, 2, 5, CELLS, CELLS)
@@ -70,6 +71,46 @@ def test_two_palms_may_have_their_middle_in_the_same_cell() -> None:
     torch.testing.assert_close(found.regions[0], together, atol=1e-3, rtol=1e-5)
 
 
+def unsure(output: FinderOutput) -> FinderOutput:
+    """The same palms by a net that cannot tell the sides."""
+    either = output.logits.amax(1, keepdim=True).expand(-1, 2, -1, -1)
+    is_right = (output.logits[:, :1] > output.logits[:, 1:]).unsqueeze(2)
+    squares = torch.where(is_right, output.squares[:, :1], output.squares[:, 1:])
+    return output._replace(logits=either - 3, squares=squares.expand(-1, 2, -1, -1, -1))
+
+
+def test_palms_are_found_whichever_hands_they_are_of() -> None:
+    palms = find_palms(unsure(perfect(REGIONS, CELLS_OF_PALMS)), 3)
+    assert palms.scores[0, 1] > 0.9
+    assert palms.scores[0, 2] < 0.1
+    order = [0, 1] if abs(float(palms.regions[0, 0, 0, 2]) - 60) < 1 else [1, 0]
+    torch.testing.assert_close(palms.regions[0, order, 0], REGIONS, atol=1e-2, rtol=1e-4)
+    torch.testing.assert_close(palms.right[0], torch.full((3,), 0.5))
+
+
+def test_two_palms_of_unsure_sides_are_both_proposed() -> None:
+    output = unsure(perfect(REGIONS, CELLS_OF_PALMS))
+    found = find_hands(output)
+    assert float((found.regions[0, 0, :2] - found.regions[0, 1, :2]).norm()) > 20
+    told = find_hands(output._replace(side_logit=output.logits[:, 0].clamp_min(0) * _left_half(-1.0, 1.0)))
+    swapped = find_hands(output._replace(side_logit=output.logits[:, 0].clamp_min(0) * _left_half(1.0, -1.0)))
+    torch.testing.assert_close(told.regions, swapped.regions.flip(1))
+
+
+def _left_half(left: float, right: float) -> Tensor:
+    columns = torch.arange(CELLS)
+    return torch.where(columns <= CELLS_OF_PALMS[1][1], left, right).expand(1, CELLS, CELLS)
+
+
+def test_one_palm_may_be_of_either_side() -> None:
+    output = perfect(REGIONS, CELLS_OF_PALMS)
+    nothing = torch.full_like(output.logits[:, 1:], -9.0)
+    one = unsure(output._replace(logits=torch.cat([output.logits[:, :1], nothing], 1)))
+    found = find_hands(one)
+    torch.testing.assert_close(found.regions[0, 0], REGIONS[0], atol=1e-2, rtol=1e-4)
+    torch.testing.assert_close(found.regions[0, 0], found.regions[0, 1])
+
+
 def test_a_mirrored_answer_is_that_of_the_mirrored_hands() -> None:
     found = find_hands(mirrored(perfect(REGIONS, CELLS_OF_PALMS)))
     expected = REGIONS.flip(0) * torch.tensor([-1.0, 1.0, 1.0, -1.0, 1.0]) + torch.tensor(
@@ -78,7 +119,7 @@ def test_a_mirrored_answer_is_that_of_the_mirrored_hands() -> None:
     torch.testing.assert_close(found.regions[0], expected, atol=1e-3, rtol=1e-5)
 
 
-def test_a_mirrored_picture_gives_the_mirrored_answer(network: FinderNet, picture: torch.Tensor) -> None:
+def test_a_mirrored_picture_gives_the_mirrored_answer(network: FinderNet, picture: Tensor) -> None:
     with torch.inference_mode():
         straight = answer_both_ways(network, picture)
         back = mirrored(answer_both_ways(network, picture.flip(3)))

@@ -7,15 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor
 
-torch = pytest.importorskip("torch")
+from inference.contract import ErrorCode, HandsError
+from inference.detect.nets import PALM_NET_FILE
+from inference.engines.engine import WEIGHTS_DIR
+from inference.networks.palm_backbone import PalmBackbone, load_palm_weights
+
 onnx = pytest.importorskip("onnx", reason="reading the shipped net's weights needs the package onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
-
-from inference.contract import ErrorCode, HandsError  # noqa: E402 - torch first, or the tests are skipped
-from inference.detect.nets import PALM_NET_FILE  # noqa: E402
-from inference.engines.engine import WEIGHTS_DIR  # noqa: E402
-from inference.networks.palm_backbone import PalmBackbone, load_palm_weights  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def backbone() -> PalmBackbone:
     return backbone.eval()
 
 
-def original_answers(picture: torch.Tensor) -> list[Any]:
+def original_answers(picture: Tensor) -> list[Any]:
     """The shipped net's features at an eighth and a sixteenth: what its four answering convolutions read."""
     model = onnx.load(str(WEIGHTS_DIR / PALM_NET_FILE))
     answers = {node.input[0] for node in model.graph.node if node.op_type == "Transpose"}
