@@ -17,7 +17,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from inference.networks.finder_net import FinderNet, answer_both_ways, find_hands
+from inference.networks.finder_net import FinderNet, answer_both_ways, find_palms
 from inference.networks.landmark_backbone import CROP_PX
 from inference.networks.pair_net import PairNet
 
@@ -27,7 +27,7 @@ _LEAST_SHARED = 64
 
 
 class FinderGraph(nn.Module):
-    """Picture (1, S, S, 3) in [0, 1] to scores (1, 2) and squares (1, 2, 5)."""
+    """Picture (1, S, S, 3) in [0, 1] to what `engines.open_finder` reads."""
 
     prefix = "finder."
 
@@ -35,10 +35,10 @@ class FinderGraph(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
-        """See the class."""
-        found = find_hands(answer_both_ways(self.network, picture.permute(0, 3, 1, 2)))
-        return found.scores, found.regions
+    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Scores (1, K), that it is a right hand (1, K), and squares (1, K, 2, 5) of K palms."""
+        found = find_palms(answer_both_ways(self.network, picture.permute(0, 3, 1, 2)))
+        return found.scores, found.right, found.regions
 
 
 class PairGraph(nn.Module):
@@ -65,7 +65,7 @@ class PairGraph(nn.Module):
         )
 
 
-FINDER_OUTPUTS = ("scores", "regions")
+FINDER_OUTPUTS = ("scores", "right", "regions")
 PAIR_OUTPUTS = ("peaks", "presence", "rotations", "betas", "points_mm", "trans")
 
 

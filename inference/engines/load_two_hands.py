@@ -9,6 +9,7 @@ from ..detect.nets import OPEN_FINDER_FILE, OPEN_PAIR_FILE, OPEN_WEIGHTS_FILE, e
 from ..hands.open_hand import load_hand_models
 from ..runtime import cpu_threads
 from .open_finder import OpenFinder
+from .open_proposer import OpenProposer
 from .pair_reader import PairReader
 from .two_hands import TwoHandsEngine
 
@@ -28,9 +29,6 @@ def load_two_hands(options: EngineOptions) -> TwoHandsEngine:
     sums = expected_sha256(options.weights_dir)
     files = (OPEN_WEIGHTS_FILE, OPEN_FINDER_FILE, OPEN_PAIR_FILE)
     settings: Mapping[str, Any] = {name: sums.get(name, "") for name in files}
-    return TwoHandsEngine(
-        PairReader(options.weights_dir, threads),
-        OpenFinder(options.weights_dir, threads),
-        load_hand_models(options.weights_dir),
-        settings,
-    )
+    reader = PairReader(options.weights_dir, threads)
+    proposer = OpenProposer(OpenFinder(options.weights_dir, threads), reader)
+    return TwoHandsEngine(reader, proposer, load_hand_models(options.weights_dir), settings)

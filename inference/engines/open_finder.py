@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -14,24 +14,33 @@ from ..detect.nets import OPEN_FINDER_FILE, OPEN_WEIGHTS_FILE, load_net
 from ..detect.region import Region
 from ..hands.joints import SIDES, Side
 
-HAND_NEEDED: Final = 0.5
 _WORTH_A_LOOK: Final = 0.2
-"""Score of a hand in the whole picture for which the second look makes room."""
+"""Score of a palm in the whole picture for which the second look makes room."""
+_PROPOSED: Final = 0.1
+"""Score from which stage two is asked: it is the one that has to be sure."""
 _MARGIN: Final = 1.15
-"""The second look's square, as a multiple of the one that holds both hands' squares."""
+"""The second look's square, as a multiple of the one that holds the palms' squares."""
 _LARGE_ENOUGH: Final = 0.75
 """A second look that would show more than this share of the first shows nothing new."""
 
 
-class FoundHand(NamedTuple):
-    """A hand in the picture: that it is there (0 to 1), and the square that it fills."""
+class FoundPalm(NamedTuple):
+    """A place where a hand is.
+
+    Parameters
+    ----------
+    score : from 0 to 1, that there is one
+    right : from 0 to 1, that it is a right one
+    regions : the square that it fills, if it is a right and if it is a left hand
+    """
 
     score: float
-    region: Region
+    right: float
+    regions: Mapping[Side, Region]
 
 
 class OpenFinder:
-    """Finds at most one right and one left hand.
+    """Finds palms, whichever hands they are of.
 
     Parameters
     ----------
@@ -48,31 +57,32 @@ class OpenFinder:
         self._net = load_net(weights_dir / OPEN_FINDER_FILE, threads, providers, (OPEN_WEIGHTS_FILE,))
         self._input_px = int(self._net.get_inputs()[0].shape[1])
 
-    def look(self, source: CropSource, view: Region) -> dict[Side, FoundHand]:
-        """What one look at a square of the picture shows: for each side a place and how sure it is."""
+    def look(self, source: CropSource, view: Region) -> list[FoundPalm]:
+        """What one look at a square of the picture shows, the surest first."""
         picture = source.crop(view, self._input_px, replicate=False)[None]
-        outputs = self._net.run(("scores", "regions"), {"picture": picture})
-        scores, squares = (np.asarray(part, np.float64)[0] for part in outputs)
+        outputs = self._net.run(("scores", "right", "regions"), {"picture": picture})
+        scores, right, squares = (np.asarray(part, np.float64)[0] for part in outputs)
         matrix, scale = view.matrix(self._input_px), view.side_px / self._input_px
-        hands: dict[Side, FoundHand] = {}
-        for side, score, numbers in zip(SIDES, scores.tolist(), squares.tolist(), strict=True):
-            x, y = matrix @ np.array([*numbers[:2], 1.0])
-            region = Region((float(x), float(y)), numbers[2] * scale, numbers[3] + view.angle_rad)
-            hands[side] = FoundHand(score, region)
-        return hands
+        palms: list[FoundPalm] = []
+        for score, is_right, pair in zip(scores.tolist(), right.tolist(), squares, strict=True):
+            regions: dict[Side, Region] = {}
+            for side, numbers in zip(SIDES, pair.tolist(), strict=True):
+                x, y = matrix @ np.array([*numbers[:2], 1.0])
+                region = Region((float(x), float(y)), numbers[2] * scale, numbers[3] + view.angle_rad)
+                if region.usable:
+                    regions[side] = region
+            palms.append(FoundPalm(score, is_right, regions))
+        return palms
 
-    def find(self, source: CropSource) -> dict[Side, FoundHand]:
-        """The hands of a picture that are there more probably than not."""
+    def find(self, source: CropSource) -> list[FoundPalm]:
+        """The palms of a picture that may be there, the surest first."""
         whole = Region.whole(source.width, source.height)
         found = self.look(source, whole)
-        closer = _around([hand.region for hand in found.values() if hand.score >= _WORTH_A_LOOK])
+        sure = [palm for palm in found if palm.score >= _WORTH_A_LOOK]
+        closer = _around([region for palm in sure for region in palm.regions.values()])
         if closer is not None and closer.side_px < _LARGE_ENOUGH * whole.side_px:
             found = self.look(source, closer)
-        return {side: hand for side, hand in found.items() if hand.score >= HAND_NEEDED and hand.region.usable}
-
-    def propose(self, source: CropSource) -> dict[Side, Region]:
-        """Where stage two is to look."""
-        return {side: hand.region for side, hand in self.find(source).items()}
+        return [palm for palm in found if palm.score >= _PROPOSED and palm.regions]
 
 
 def _around(regions: list[Region]) -> Region | None:
@@ -83,5 +93,5 @@ def _around(regions: list[Region]) -> Region | None:
     low, high = corners.min(axis=0), corners.max(axis=0)
     middle = (low + high) / 2
     # A turned square's corners reach beyond the hand in it.
-    side = float((high - low).max()) * _MARGIN / (math.sqrt(2) if len(regions) == 1 else 1.0)
+    side = float((high - low).max()) * _MARGIN / (math.sqrt(2) if len(regions) <= len(SIDES) else 1.0)
     return Region((float(middle[0]), float(middle[1])), side)

@@ -1,0 +1,67 @@
+"""Which palm is whose: stage one says where palms are, stage two tells the sides, each palm being one hand's."""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+from typing import Final, Protocol
+
+from ..detect.crops import CropSource
+from ..detect.region import Region
+from ..hands.joints import SIDES, Side
+from .open_finder import FoundPalm
+from .two_hands import SquareReader
+
+_NO_HAND: Final = 0.0
+"""What it is worth, in logits, to leave a side without a hand: one that is there more probably than not is taken."""
+_SAME_PALM: Final = -3.0
+"""The same for two hands in one place: palms that lie over each other may be found once."""
+_LEAST: Final = 1e-4
+_FINDER_SHARE: Final = 0.25
+"""Of stage one's own word about the side, in logits."""
+
+
+class PalmFinder(Protocol):
+    """Stage one (`OpenFinder`)."""
+
+    def find(self, source: CropSource) -> list[FoundPalm]:
+        """The palms of a picture, the surest first."""
+        ...
+
+
+class OpenProposer:
+    """Both stages as a `two_hands.Proposer`."""
+
+    def __init__(self, finder: PalmFinder, reader: SquareReader) -> None:
+        self._finder, self._reader = finder, reader
+
+    def propose(self, source: CropSource) -> dict[Side, Region]:
+        """At most one square a side: the assignment of palms to sides that both stages find most probable."""
+        palms = self._finder.find(source)
+        worth = [self._worth(source, palm) for palm in palms]
+        places: list[int | None] = [None, *range(len(palms))]
+        best = max(product(places, repeat=len(SIDES)), key=lambda chosen: _total(worth, chosen))
+        return {
+            side: palms[place].regions[side]
+            for side, place in zip(SIDES, best, strict=True)
+            if place is not None and side in palms[place].regions
+        }
+
+    def _worth(self, source: CropSource, palm: FoundPalm) -> dict[Side, float]:
+        """How probable each side is there, in logits."""
+        hands = self._reader.read(source, dict(palm.regions)).hands
+        own: dict[Side, float] = {"right": _logit(palm.right), "left": -_logit(palm.right)}
+        return {side: _logit(hand.presence) + _FINDER_SHARE * own[side] for side, hand in hands.items()}
+
+
+def _total(worth: list[dict[Side, float]], chosen: tuple[int | None, ...]) -> float:
+    places = [place for place in chosen if place is not None]
+    total = _SAME_PALM if len(places) > len(set(places)) else 0.0
+    for side, place in zip(SIDES, chosen, strict=True):
+        total += _NO_HAND if place is None else worth[place].get(side, -math.inf)
+    return total
+
+
+def _logit(share: float) -> float:
+    bounded = min(max(share, _LEAST), 1 - _LEAST)
+    return math.log(bounded / (1 - bounded))
