@@ -54,6 +54,9 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> argparse.Argument
     how.add_argument(
         "--framing", choices=("crop", "picture", "mixed"), help="hands cropped (default), whole pictures, or both"
     )
+    how.add_argument(
+        "--backgrounds", type=Path, metavar="FOLDER", help="pictures without hands, behind half of the samples"
+    )
     how.add_argument("--batch", type=_natural, default=16, metavar="N", help="samples drawn at once; default 16")
     how.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where to draw; default cpu")
     layouts = parser.add_argument_group("layouts")
@@ -75,6 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
     import torch
 
     from ..engines.engine import WEIGHTS_DIR
+    from ..synthesis.background_pictures import BackgroundPictures
     from ..synthesis.picture_set import batches
     from ..synthesis.sample import Generator
     from ..synthesis.sheet import pictures_bgr, write_sheet
@@ -86,10 +90,13 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.set == _ALL and arguments.sheet is not None:
         raise HandsError(ErrorCode.USAGE, "A sheet shows one set.", f"Choose with --set: {', '.join(_SETS)}.")
     weights = arguments.weights or WEIGHTS_DIR
+    backgrounds = None
+    if arguments.backgrounds is not None and arguments.set is None:
+        backgrounds = BackgroundPictures.of_folder(arguments.backgrounds)
     with open_output(arguments.records) as output:
         for name in _SETS if arguments.set == _ALL else (arguments.set,):
             settings, plan = _plan(arguments, name)
-            generator = Generator.from_weights(weights, settings).to(arguments.device)
+            generator = Generator.from_weights(weights, settings, backgrounds).to(arguments.device)
 
             def report(done: int, elapsed_s: float, total: int = plan.count) -> None:
                 output(progress_record("synthesize", done, total, elapsed_s / done * (total - done)))
@@ -121,7 +128,7 @@ def _plan(arguments: argparse.Namespace, fixed_set: str | None) -> tuple[Setting
         settings = Settings(size_px=arguments.size or _SIZE_PX, framing=arguments.framing or _FRAMING)
         count = arguments.count or (_CLIPS if clips else _COUNT)
         return settings, SetPlan(arguments.seed or 0, count, arguments.first, arguments.batch)
-    given = [f"--{name}" for name in ("seed", "size", "framing") if getattr(arguments, name) is not None]
+    given = [f"--{name}" for name in ("seed", "size", "framing", "backgrounds") if getattr(arguments, name) is not None]
     if given:
         raise HandsError(
             ErrorCode.USAGE,

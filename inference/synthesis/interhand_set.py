@@ -85,7 +85,7 @@ def write_interhand(
             path.write_text(json.dumps(content), encoding="utf-8")
     except OSError as error:
         raise output_error(annotations, error) from error
-    write_note(folder, models, split, {**plan.as_dict(), **generator.settings.as_dict()})
+    write_note(folder, models, split, {**plan.as_dict(), **generator.as_dict()})
     return drawing.rate
 
 

@@ -14,6 +14,7 @@ from ..hands.model import HandModel
 from ..hands.torch_layer import rotvec_to_matrix
 from .arrangement import Arrangement, ArrangementShares, draw_arrangement
 from .background import displaced, draw_background
+from .background_pictures import BackgroundPictures
 from .clip_motion import camera_sway, draw_clip
 from .conditions import Conditions, ConditionShares, draw_conditions
 from .draws import Draws
@@ -78,14 +79,21 @@ class Generator(nn.Module):
     model : the right hand
     library : two-hand poses, of which those for another use are left out
     settings : what the pictures are like
+    backgrounds : pictures that lie behind some of the hands
     """
 
     sphere_centres: Tensor
     sphere_radii: Tensor
 
-    def __init__(self, model: HandModel, library: InteractionLibrary, settings: Settings | None = None) -> None:
+    def __init__(
+        self,
+        model: HandModel,
+        library: InteractionLibrary,
+        settings: Settings | None = None,
+        backgrounds: BackgroundPictures | None = None,
+    ) -> None:
         super().__init__()
-        self.settings = settings or Settings()
+        self.settings, self._backgrounds = settings or Settings(), backgrounds
         self.surface = HandSurface(model)
         self.mesh = ArmMesh(self.surface)
         self.truth = Truth(self.surface, self.mesh)
@@ -96,11 +104,17 @@ class Generator(nn.Module):
         self.register_buffer("sphere_radii", radii, persistent=False)
 
     @classmethod
-    def from_weights(cls, weights_dir: Path, settings: Settings | None = None) -> Generator:
+    def from_weights(
+        cls, weights_dir: Path, settings: Settings | None = None, backgrounds: BackgroundPictures | None = None
+    ) -> Generator:
         """With the shipped hand and the shipped poses."""
         from ..hands.open_hand import load_hand_models
 
-        return cls(load_hand_models(weights_dir)["right"], load_interactions(weights_dir), settings)
+        return cls(load_hand_models(weights_dir)["right"], load_interactions(weights_dir), settings, backgrounds)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For a file that says how pictures were made."""
+        return {**self.settings.as_dict(), "background_pictures": len(self._backgrounds or ())}
 
     @torch.no_grad()
     def make(self, seed: int, indices: Tensor) -> Samples:
@@ -212,6 +226,8 @@ class Generator(nn.Module):
         layer = torch.nn.functional.interpolate(layer, (size, size), mode="area")
         layer = self._moved(draws, layer, scene.drift)
         background = draw_background(draws, size, tone)
+        if self._backgrounds is not None:
+            background = self._backgrounds.behind(draws, background)
         if scene.drift is not None:
             background = displaced(background, scene.drift.background_px)
         # As bright as the hands within reason, or the exposure would be the background's alone.

@@ -77,11 +77,11 @@ def write_takes(
                 write_picture(path, image)
             parts.append(samples)
             before_s = time.perf_counter()
-        settings = {"seed": plan.seed, "clip": number, **generator.settings.as_dict()}
+        settings = {"seed": plan.seed, "clip": number, **generator.as_dict()}
         write_take(_take(parts, models, paths, fps, settings), folder / f"{name}{TAKE_SUFFIX}")
         if done is not None:
             done(number - plan.first + 1, time.perf_counter() - started_s)
-    made_from = {**plan.as_dict(), "frames": frames, "fps": fps, **generator.settings.as_dict()}
+    made_from = {**plan.as_dict(), "frames": frames, "fps": fps, **generator.as_dict()}
     write_note(folder, models, "takes", made_from)
     return plan.count * frames / max(drawing_s, 1e-9)
 

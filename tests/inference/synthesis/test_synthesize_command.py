@@ -49,6 +49,7 @@ def test_a_sheet_shows_samples_side_by_side(tmp_path: Path) -> None:
         (["--out", "x", "--seed", "-1"], "no whole number"),
         (["--out", "x", "--framing", "round"], "invalid choice"),
         (["--out", "x", "--set", "single", "--seed", "3"], "takes no --seed"),
+        (["--out", "x", "--set", "single", "--backgrounds", "y"], "takes no --backgrounds"),
         (["--out", "x", "--set", "twins"], "invalid choice"),
         (["--sheet", "x", "--set", "all"], "shows one set"),
     ],
@@ -68,3 +69,30 @@ def test_the_command_knows_every_held_out_set() -> None:
     assert set(synthesize._SETS) == set(FIXED_SETS)
     assert len({fixed.seed for fixed in FIXED_SETS.values()}) == len(FIXED_SETS)
     assert all(fixed.settings().use == "test" for fixed in FIXED_SETS.values())
+
+
+def test_a_user_s_pictures_lie_behind_half_of_the_hands_and_nothing_else_changes(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    green = np.zeros((90, 120, 3), dtype=np.uint8)
+    green[..., 1] = 255
+    cv2.imwrite(str(folder / "green.png"), green)
+    words = ["--count", "12", "--seed", "3", *SMALL]
+    assert main(["synthesize", "--out", str(tmp_path / "a"), *words]) == 0
+    assert main(["synthesize", "--out", str(tmp_path / "b"), "--backgrounds", str(folder), *words]) == 0
+    with np.load(tmp_path / "a" / "truth.npz") as drawn, np.load(tmp_path / "b" / "truth.npz") as laid:
+        np.testing.assert_array_equal(drawn["joints_px"], laid["joints_px"])
+    greener = []
+    for index in range(12):
+        pair = [cv2.imread(str(tmp_path / name / "pictures" / f"{index:07d}.png")).astype(int) for name in "ab"]
+        excess = [picture[..., 1].mean() - picture[..., 2].mean() for picture in pair]
+        greener.append(excess[1] > excess[0] + 20)
+    assert 2 <= sum(greener) <= 10
+
+
+def test_a_folder_without_pictures_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["synthesize", "--sheet", str(tmp_path / "sheet.png"), "--backgrounds"]
+    assert main([*words, str(tmp_path)]) == 3
+    assert "holds no pictures" in capsys.readouterr().err
+    assert main([*words, str(tmp_path / "none")]) == 3
+    assert "There is no folder" in capsys.readouterr().err
