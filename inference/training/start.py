@@ -126,7 +126,7 @@ def make_synthetic_trainer(
 
     An epoch is a million pictures.
     """
-    settings = Settings(size_px=configuration.picture_px)
+    settings = Settings(size_px=configuration.picture_px, framing=configuration.framing)
     stream = SyntheticStream(
         weights_dir,
         settings,
