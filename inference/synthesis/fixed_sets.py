@@ -34,7 +34,7 @@ class FixedSet:
     conditions: ConditionShares = field(default_factory=ConditionShares)
     count: int = 500
     clips: int = 20
-    size_px: int = 256
+    size_px: int = 384
     framing: Framing = "mixed"
 
     def settings(self) -> Settings:
