@@ -27,7 +27,7 @@ from .hand_evidence import Expectation
 from .pair_reader import PairAnswer
 
 _LEAST_PRESENCE: Final[dict[Expectation, float]] = {"new": 0.5, "followed": 0.3, "boxed": 0.1}
-_LEAST_CERTAINTY: Final[dict[Expectation, float]] = {"new": 0.12, "followed": 0.08, "boxed": 0.04}
+_LEAST_CERTAINTY: Final[dict[Expectation, float]] = {"new": 0.06, "followed": 0.05, "boxed": 0.04}
 """Median over the joints."""
 _SEARCH_EVERY: Final = 5
 """With a hand missing, it is looked for every so many frames, and at once after a loss."""

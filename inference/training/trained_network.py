@@ -46,6 +46,12 @@ def load_trained_network(path: Path, models: tuple[HandModel, HandModel], thread
             f"'{path}' is a network of the kind '{identity.configuration.network}', which cannot be tested like this.",
             f"Give a network of the kinds: {', '.join(_INTERSHAPE)}.",
         )
+    if identity.configuration.train == "heatmaps":
+        raise HandsError(
+            ErrorCode.USAGE,
+            f"'{path}' was trained for heat maps alone: its meshes have not begun to learn.",
+            "Train the mesh net from it first: --config paper --first-weights FILE.",
+        )
     if identity.model_sha256 != hashes_of(models):
         raise HandsError(
             ErrorCode.USAGE,

@@ -268,7 +268,8 @@ class Trainer(Generic[Batch, Network]):
         raise HandsError(
             ErrorCode.INTERNAL,
             f"Training broke down in step {self.step + 1}: {', '.join(bad) or 'another process'} is not a number.",
-            f"Look at '{where}', lower learning_rate, and go on from the last checkpoint.",
+            f"Look at '{where}'; begin a new run with a lower learning_rate, and with --first-weights where this one "
+            "has saved a network.safetensors.",
         )
 
     def _log(self, board: ScalarsAndPictures, recent: _Recent, clock: _Clock, steps: int) -> None:

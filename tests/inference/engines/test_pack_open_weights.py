@@ -116,7 +116,8 @@ def test_the_engine_loads_what_was_packed(packed: Path) -> None:
 
 
 def test_untrained_stage_one_proposes_usable_squares_or_nothing(packed: Path, source: CropSource) -> None:
-    assert all(region.usable for region in OpenFinder(packed, 1, ["CPUExecutionProvider"]).propose(source).values())
+    palms = OpenFinder(packed, 1, ["CPUExecutionProvider"]).find(source)
+    assert all(region.usable for palm in palms for region in palm.regions.values())
 
 
 @pytest.mark.parametrize("name", [OPEN_WEIGHTS_FILE, OPEN_PAIR_FILE, OPEN_FINDER_FILE])

@@ -151,7 +151,7 @@ def test_the_list_of_an_empty_folder(models: Path, capsys: pytest.CaptureFixture
         "mano_left": False,
         "intershape": True,
     }
-    landmarks, intershape = found["engines"]
+    landmarks, _, intershape = found["engines"]
     assert (landmarks["engine"], landmarks["ready"], landmarks["lacks"]) == ("landmarks", True, [])
     assert "commercial use too" in landmarks["licence"]
     assert (intershape["engine"], intershape["ready"], intershape["lacks"]) == ("intershape", False, ["intershape"])
@@ -200,12 +200,12 @@ def test_an_engine_is_not_ready_with_a_damaged_hand_that_it_would_use(
     from tests.stand_in_checkpoint import write_checkpoint
 
     main(["models", "import", *pickles, str(write_checkpoint(tmp_path / "a")), "--accept-licence"])
-    assert survey(ModelFolder(models), WEIGHTS_DIR).engines[1].ready
+    assert survey(ModelFolder(models), WEIGHTS_DIR).engines[2].ready
     path = models / "mano_left.safetensors"
     path.write_bytes(path.read_bytes()[:-9])
     overview = survey(ModelFolder(models), WEIGHTS_DIR)
-    assert overview.engines[1].lacks == ("mano_left",)
-    assert "mano_v1_2.zip" in overview.engines[1].remedy
+    assert overview.engines[2].lacks == ("mano_left",)
+    assert "mano_v1_2.zip" in overview.engines[2].remedy
     assert [(file.name, file.needed) for file in overview.missing] == [("mano_left", True)]
     capsys.readouterr()
     main(["models", "list"])
@@ -215,8 +215,8 @@ def test_an_engine_is_not_ready_with_a_damaged_hand_that_it_would_use(
     with pytest.raises(HandsError):
         ModelFolder(models).hand_models()
     path.unlink()
-    assert survey(ModelFolder(models), WEIGHTS_DIR).engines[1].ready
-    incomplete = survey(ModelFolder(models), tmp_path).engines[1]
+    assert survey(ModelFolder(models), WEIGHTS_DIR).engines[2].ready
+    incomplete = survey(ModelFolder(models), tmp_path).engines[2]
     assert incomplete.lacks == (PALM_NET_FILE, LANDMARK_NET_FILE)
     assert "Install the program again" in incomplete.remedy
     ModelFolder(models).hand_models()

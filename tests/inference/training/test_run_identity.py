@@ -129,3 +129,15 @@ def test_a_network_of_drawn_hands_is_not_tested_on_mano(tmp_path: Path, capsys: 
     told = capsys.readouterr().err
     assert "trained with other hand models" in told
     assert "synthesis" in told
+
+
+def test_a_network_that_learned_heat_maps_alone_is_not_measured(dataset: InterHandDataset, tmp_path: Path) -> None:
+    begin(dataset, tmp_path / "run").run(Limits(steps=1), silent)
+    saved = RunFolder(tmp_path / "run").load()
+    assert saved is not None
+    heatmaps = replace(saved.identity.configuration, train="heatmaps")
+    save_network(
+        tmp_path / "heat.safetensors", replace(saved, identity=replace(saved.identity, configuration=heatmaps))
+    )
+    with pytest.raises(HandsError, match="heat maps alone"):
+        load_trained_network(tmp_path / "heat.safetensors", OURS)
