@@ -19,7 +19,7 @@ PACKAGE = "twohand_extension"
 CONFIG = ROOT / ".importlinter"
 CODE_FOLDERS = ("inference", "twohand_blender", "tools", "tests")
 LONGEST_FILE_LINES = 450
-LARGEST_FILE_MB = 12
+LARGEST_FILE_MB = 30  # what the open two-hand network may have
 BLENDER_MODULES = {"bpy", "bmesh", "mathutils", "bpy_extras", "gpu"}
 NUMPY_ONLY = ["contract", "camera", "hands", "motion"]
 

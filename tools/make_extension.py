@@ -27,6 +27,12 @@ REQUIRED: Final = (
     "inference/contract.py",
     "weights/open_hand.npz",
     "weights/open_hand_poses.npz",
+    "weights/SHA256SUMS",
+    "weights/palm_detection.onnx",
+    "weights/hand_landmark.onnx",
+    "weights/open_twohand.safetensors",
+    "weights/open_finder.onnx",
+    "weights/open_pair.onnx",
 )
 TOP_LEVEL: Final = frozenset(
     {"__init__.py", "blender_manifest.toml", "LICENSE", "twohand_blender", "inference", "weights"}

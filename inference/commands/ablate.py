@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     if configuration.network not in ("paper", "compact"):
         raise HandsError(
             ErrorCode.USAGE,
-            f"The network '{configuration.network}' has no attention and no cascade to be left out.",
+            f"The network '{configuration.network}' cannot be tested by this command yet.",
             "Give another --config.",
         )
     if configuration.train == "heatmaps":

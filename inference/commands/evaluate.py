@@ -78,6 +78,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise HandsError(
             ErrorCode.USAGE, f"Protocol '{protocol.name}' is for interacting hands alone.", "Leave out --hands."
         )
+    if arguments.no_fit and arguments.engine != "twohand":
+        raise HandsError(ErrorCode.USAGE, "--no-fit is for the engine 'twohand'.", "Leave it out.")
     folders = made_sets_in(arguments.data) or [arguments.data]
     one_alone = next((name for name in ("report", "predictions") if getattr(arguments, name) is not None), None)
     if one_alone and len(folders) > 1:
@@ -162,11 +164,9 @@ def _source(arguments: argparse.Namespace, dataset: HandDataset, reader: Picture
 
     options = EngineOptions(weights_dir=arguments.weights or WEIGHTS_DIR, threads=arguments.threads)
     engine = create_engine(arguments.engine, options)
-    if not arguments.no_fit:
-        return EngineSource(engine, reader)
-    if not isinstance(engine, TwoHandsEngine):
-        raise HandsError(ErrorCode.USAGE, "--no-fit is for the engine 'twohand'.", "Leave it out.")
-    return NetworksAlone(engine, reader)
+    if arguments.no_fit and isinstance(engine, TwoHandsEngine):
+        return NetworksAlone(engine, reader)
+    return EngineSource(engine, reader)
 
 
 def _row(sample: int) -> Any:

@@ -53,7 +53,7 @@ def add_start_options(parser: argparse.ArgumentParser) -> None:
         "--config",
         required=True,
         metavar="NAME|FILE",
-        help="paper, paper-heatmaps, compact, open, finder or a TOML file",
+        help="paper, paper-heatmaps, compact, open, finder, pair or a TOML file",
     )
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting: batch=8, losses.joints=5"

@@ -103,6 +103,7 @@ class TwoHandsRun:
         self._reader, self._proposer, self._fitter = reader, proposer, fitter
         self._previous: dict[Side, FittedHand] = {}
         self._frames_to_search = 0
+        self._pinned: frozenset[Side] = frozenset()  # sides that the user said, as long as the hand is followed
         self._unread_boxes: frozenset[Side] = frozenset()
 
     @property
@@ -115,6 +116,7 @@ class TwoHandsRun:
         seen = self.see(rgb, boxes).hands
         fitted = self._fitter.fit_frame(seen, self._previous)
         self._previous = fitted
+        self._pinned = frozenset(side for side in (*self._pinned, *boxes.given) if side in fitted)
         return {side: hand_in_frame(seen[side], hand) for side, hand in fitted.items()}
 
     def place(self, sight: Sight) -> dict[Side, PlacedHand]:
@@ -174,11 +176,12 @@ class TwoHandsRun:
 
     def state(self) -> dict[str, Any]:
         """See `EngineRun.state`."""
-        return {"frames_to_search": self._frames_to_search}
+        return {"frames_to_search": self._frames_to_search, "pinned": sorted(self._pinned)}
 
     def resume(self, last_hands: Mapping[Side, HandInFrame], state: Mapping[str, Any]) -> None:
         """See `EngineRun.resume`."""
         self._frames_to_search = int(state["frames_to_search"])
+        self._pinned = frozenset(side for side in SIDES if side in state["pinned"])
         self._previous = as_fitted(last_hands)
 
     def refine(self, clip: Clip) -> Clip:
@@ -269,7 +272,7 @@ class TwoHandsRun:
         }
         if len(kept) == len(SIDES) and _same_hand(kept["right"].joints_px, kept["left"].joints_px):
             # It is what the user calls it, else what it looks more like.
-            weaker = min(kept, key=lambda side: (expected[side] == "boxed", _trust(kept[side])))
+            weaker = min(kept, key=lambda side: (expected[side] == "boxed" or side in self._pinned, _trust(kept[side])))
             del kept[weaker]
         return kept
 

@@ -128,6 +128,22 @@ def test_the_user_s_box_decides_the_side_of_a_hand_that_was_taken_for_the_other(
     assert session.run.unread_boxes == frozenset()
 
 
+def test_the_side_that_the_user_said_stays_as_long_as_the_hand_is_followed() -> None:
+    frames = [only(pair, "right") for pair in apart(14)]
+    session = Session(frames)
+    session.reader.taken_for["left"] = 0.6
+    hands = session.frame(0, FrameBoxes(given={"left": box_round(frames[0]["right"])}))
+    square = region_of(frames[0]["right"])
+    for index in range(1, 14):
+        session.proposer.says[index] = {"right": square, "left": square}
+        hands = session.frame(index)
+        assert set(hands) == {"left"}
+    other = Session(frames)
+    other.run.resume(hands, json.loads(json.dumps(session.run.state())))
+    assert other.run.state() == session.run.state()
+    assert session.run.state()["pinned"] == ["left"]
+
+
 @pytest.mark.parametrize(("taken_for_left", "side"), [(0.6, "right"), (0.99, "left")])
 def test_one_hand_is_not_found_twice(taken_for_left: float, side: Side) -> None:
     """Neither at first sight nor later, when the other side is searched beside a hand that is followed."""

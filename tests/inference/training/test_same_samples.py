@@ -71,6 +71,6 @@ def test_drawn_pictures_of_another_kind_do_not_go_on(tmp_path: Path, monkeypatch
     make()
     make()  # goes on
     other = ArrangementShares(contact=0, near=0, apart=0, single=1, none=0)
-    monkeypatch.setattr(start, "Settings", lambda size_px: replace(Settings(size_px=size_px), shares=other))
+    monkeypatch.setattr(start, "Settings", lambda **given: replace(Settings(**given), shares=other))
     with pytest.raises(HandsError, match="other data"):
         make()
