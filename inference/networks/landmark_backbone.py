@@ -6,16 +6,16 @@ convolutions, as in the shipped file.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..contract import ErrorCode, HandsError
 from ..hands.joints import OPENPOSE_TO_MANO
 from .mesh_net import full_precision
+from .onnx_weights import take_onnx_weights
 
 CROP_PX: Final = 224
 FEATURE_CHANNELS: Final = (40, 112, 1152)
@@ -149,48 +149,19 @@ class LandmarkBackbone(nn.Module):
 
 
 def load_landmark_weights(backbone: LandmarkBackbone, path: Path) -> None:
-    """Take the weights of the shipped ``hand_landmark.onnx``; needs the package ``onnx``.
-
-    Parameters
-    ----------
-    backbone : changed in place
-    path : the file
+    """Take the weights of the shipped ``hand_landmark.onnx``; `backbone` is changed in place.
 
     Raises
     ------
     HandsError
-        MODEL_MISSING, RUNTIME_MISSING without ``onnx``, MODEL_DAMAGED where the file holds something else
+        see `take_onnx_weights`
     """
-    if not path.is_file():
-        raise HandsError(ErrorCode.MODEL_MISSING, f"The model file '{path}' is missing.", "Install the program again.")
-    try:
-        _take_onnx(backbone, path)
-    except ImportError as error:
-        raise HandsError(
-            ErrorCode.RUNTIME_MISSING,
-            "The package 'onnx', which reads the first weights, is not installed.",
-            "Run: pip install onnx",
-        ) from error
-    except Exception as error:  # a damaged or foreign file raises nearly anything
-        raise HandsError(
-            ErrorCode.MODEL_DAMAGED, f"'{path}' does not hold the hand landmark net.", "Install the program again."
-        ) from error
 
-
-def _take_onnx(backbone: LandmarkBackbone, path: Path) -> None:
-    import onnx
-    from onnx import numpy_helper
-
-    graph = onnx.load(str(path)).graph
-    stored = {tensor.name: torch.tensor(numpy_helper.to_array(tensor)).float() for tensor in graph.initializer}
-    for node in graph.node:
-        if node.op_type == "Cast" and node.input[0] in stored:  # half precision on the disk, single in the net
-            stored[node.output[0]] = stored[node.input[0]]
-    convolutions = [node for node in graph.node if node.op_type == "Conv"]
-    with torch.no_grad():
+    def take(nodes: Sequence[Any], stored: Mapping[str, Tensor]) -> None:
+        convolutions = [node for node in nodes if node.op_type == "Conv"]
         for layer, node in zip(backbone.convolutions(), convolutions, strict=True):
             _copy(layer, stored[node.input[1]], stored[node.input[2]])
-        products = [node for node in graph.node if node.op_type == "Gemm"]
+        products = [node for node in nodes if node.op_type == "Gemm"]
         # handedness, presence, points in the crop, shape in metres (which the pair network has from its hand model)
         for layer, node in zip((backbone.handedness, backbone.presence, backbone.points), products, strict=False):
             weight, bias = stored[node.input[1]], stored[node.input[2]]
@@ -198,6 +169,8 @@ def _take_onnx(backbone: LandmarkBackbone, path: Path) -> None:
                 weight = weight.unflatten(0, (21, 3))[OPENPOSE_TO_MANO].flatten(0, 1)
                 bias = bias.unflatten(0, (21, 3))[OPENPOSE_TO_MANO].flatten(0, 1)
             _copy(layer, weight, bias)
+
+    take_onnx_weights(path, "the hand landmark net", take)
 
 
 def _copy(layer: nn.Conv2d | nn.Linear, weight: Tensor, bias: Tensor) -> None:

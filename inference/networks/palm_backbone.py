@@ -7,14 +7,15 @@ in the shipped file.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..contract import ErrorCode, HandsError
+from .onnx_weights import take_onnx_weights
 
 FEATURE_CHANNELS: Final = (128, 256)
 """Widths of the features at an eighth and a sixteenth of the picture's side."""
@@ -117,56 +118,29 @@ class PalmBackbone(nn.Module):
 
 
 def load_palm_weights(backbone: PalmBackbone, path: Path) -> None:
-    """Take the weights of the shipped ``palm_detection.onnx``.
-
-    Parameters
-    ----------
-    backbone : changed in place
-    path : the file; needs the package ``onnx``
+    """Take the weights of the shipped ``palm_detection.onnx``; `backbone` is changed in place.
 
     Raises
     ------
     HandsError
-        MODEL_MISSING, RUNTIME_MISSING without ``onnx``, MODEL_DAMAGED where the file holds something else
+        see `take_onnx_weights`
     """
-    if not path.is_file():
-        raise HandsError(ErrorCode.MODEL_MISSING, f"The model file '{path}' is missing.", "Install the program again.")
-    try:
-        _take_onnx(backbone, path)
-    except ImportError as error:
-        raise HandsError(
-            ErrorCode.RUNTIME_MISSING,
-            "The package 'onnx', which reads the first weights, is not installed.",
-            "Run: pip install onnx",
-        ) from error
-    except Exception as error:  # a damaged or foreign file raises nearly anything
-        raise HandsError(
-            ErrorCode.MODEL_DAMAGED, f"'{path}' does not hold the palm detector.", "Install the program again."
-        ) from error
 
-
-def _take_onnx(backbone: PalmBackbone, path: Path) -> None:
-    import onnx
-    from onnx import numpy_helper
-
-    graph = onnx.load(str(path)).graph
-    stored = {tensor.name: torch.tensor(numpy_helper.to_array(tensor)).float() for tensor in graph.initializer}
-    for node in graph.node:
-        if node.op_type == "Cast" and node.input[0] in stored:  # half precision on the disk, single in the net
-            stored[node.output[0]] = stored[node.input[0]]
-    answers = {node.input[0] for node in graph.node if node.op_type == "Transpose"}
-    found = [
-        [stored[name] for name in node.input[1:]]
-        for kind in ("Conv", "PRelu")
-        for node in graph.node
-        if node.op_type == kind and node.output[0] not in answers
-    ]
-    modules = list(backbone.modules())
-    own = [[m.weight, m.bias] for m in modules if isinstance(m, nn.Conv2d)]
-    own += [[m.weight] for m in modules if isinstance(m, nn.PReLU)]
-    with torch.no_grad():
+    def take(nodes: Sequence[Any], stored: Mapping[str, Tensor]) -> None:
+        answers = {node.input[0] for node in nodes if node.op_type == "Transpose"}
+        found = [
+            [stored[name] for name in node.input[1:]]
+            for kind in ("Conv", "PRelu")
+            for node in nodes
+            if node.op_type == kind and node.output[0] not in answers
+        ]
+        modules = list(backbone.modules())
+        own = [[m.weight, m.bias] for m in modules if isinstance(m, nn.Conv2d)]
+        own += [[m.weight] for m in modules if isinstance(m, nn.PReLU)]
         for layer, values in zip(own, found, strict=True):
             for parameter, value in zip(layer, values, strict=True):
                 if parameter is None or parameter.numel() != value.numel():
                     raise ValueError(f"{tuple(value.shape)} does not fit")
                 parameter.copy_(value.reshape(parameter.shape))
+
+    take_onnx_weights(path, "the palm detector", take)
