@@ -16,6 +16,8 @@ from .engine import HandInFrame
 
 _HOPELESS_SHARE: Final = 0.25
 """Reprojection error, as a share of the hand's box, at which nothing of the confidence is left."""
+_LARGEST_SHARE_BACK: Final = 0.05
+"""The same at which a hand is no longer followed back; good fits have 0.01."""
 
 
 def as_fitted(hands: Mapping[Side, HandInFrame]) -> dict[Side, FittedHand]:
@@ -23,6 +25,18 @@ def as_fitted(hands: Mapping[Side, HandInFrame]) -> dict[Side, FittedHand]:
     return {
         side: FittedHand(side, hand.quat_wxyz, hand.translation_m, hand.betas, hand.joints_m, 0.0, 0.0, hand.joints_px)
         for side, hand in hands.items()
+    }
+
+
+def followed_back(
+    fitter: HandFitter, observations: Mapping[Side, HandObservation], later: Mapping[Side, HandInFrame]
+) -> dict[Side, HandInFrame]:
+    """The hands of the frame after, fitted to what was seen of them in this one; without those that fit badly."""
+    fitted = fitter.fit_frame(observations, as_fitted(later))
+    return {
+        side: hand_in_frame(observations[side], hand)
+        for side, hand in fitted.items()
+        if hand.reprojection_share <= _LARGEST_SHARE_BACK
     }
 
 

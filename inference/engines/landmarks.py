@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +21,7 @@ from ..hands.model import HandModel
 from ..hands.open_hand import load_hand_models
 from ..runtime import cpu_threads
 from .engine import NO_BOXES, EngineOptions, FrameBoxes, HandInFrame
-from .fitted_frames import as_fitted, hand_in_frame, refined
-
-_LARGEST_SHARE_BACK: Final = 0.05
-"""The same at which a hand is no longer followed back; good fits have 0.01."""
+from .fitted_frames import as_fitted, followed_back, hand_in_frame, refined
 
 
 class LandmarksEngine:
@@ -88,12 +85,7 @@ class LandmarksRun:
         }
         beside_px = [self._landmarks_px(side, hand) for side, hand in beside.items()]
         observations = trace(self._reader, rgb, points_px, beside_px, pinned)
-        fitted = self._fitter.fit_frame(observations, as_fitted(later))
-        return {
-            side: hand_in_frame(observations[side], hand)
-            for side, hand in fitted.items()
-            if hand.reprojection_share <= _LARGEST_SHARE_BACK
-        }
+        return followed_back(self._fitter, observations, later)
 
     def state(self) -> dict[str, Any]:
         """See `EngineRun.state`."""

@@ -22,7 +22,7 @@ from ..hands.model import HandModel
 from .answer_placement import PlacedHand, place_answer
 from .crop_answer import CropAnswer
 from .engine import NO_BOXES, Box, FrameBoxes, HandInFrame
-from .fitted_frames import as_fitted, hand_in_frame, refined
+from .fitted_frames import as_fitted, followed_back, hand_in_frame, refined
 from .hand_evidence import Expectation
 from .pair_reader import PairAnswer
 
@@ -36,8 +36,6 @@ _LOOKS: Final = 2
 """After the first look in a square that somebody found, so many more in the squares that the joints ask for."""
 _SAME_HAND: Final = 0.15
 """Mean distance of the joints of two hands, as a share of the smaller square, under which they are one hand."""
-_LARGEST_SHARE_BACK: Final = 0.05
-"""Reprojection error at which a hand is no longer followed back; see `landmarks`."""
 
 
 class SquareReader(Protocol):
@@ -167,12 +165,7 @@ class TwoHandsRun:
             if regions[side].leads_to(Region.from_joints(hand.joints_px))
             and not any(_same_hand(hand.joints_px, joints_px) for joints_px in taken)
         }
-        fitted = self._fitter.fit_frame(back, as_fitted(later))
-        return {
-            side: hand_in_frame(back[side], hand)
-            for side, hand in fitted.items()
-            if hand.reprojection_share <= _LARGEST_SHARE_BACK
-        }
+        return followed_back(self._fitter, back, later)
 
     def state(self) -> dict[str, Any]:
         """See `EngineRun.state`."""

@@ -11,31 +11,28 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.utils.data import DataLoader, Dataset
 
 from ..fit.placement import AnswerAxes
 from ..hands.joints import MIDDLE_MCP
-from ..synthesis.sample import Generator, Settings
+from ..synthesis.sample import Settings
 from ..synthesis.truth import Samples
+from .drawn_batches import DrawnBatches
 from .finder_batch import FinderBatch
+from .looks import looks_at
 
 PALM_POINTS: Final = (0, 1, MIDDLE_MCP, 10, 7)
 """Wrist and the knuckles from index to little finger."""
 LEAST_VISIBLE: Final = 3
 """A hand of which fewer points are visible cannot be told: it counts as absent."""
-_GROUP: Final = 4
-"""Batches that are drawn before their pictures are mixed."""
 _ZOOM: Final = (0.75, 1.35)
 _SHIFT: Final = 0.12
 _TURN_RAD: Final = math.radians(20.0)
 _ANY_TURN: Final = 0.15
 _COLOUR: Final = 0.15
 _BLACK_BEYOND: Final = 0.5
-_ENDLESS: Final = 1 << 40
 
 
 class DrawnHands(NamedTuple):
@@ -60,14 +57,10 @@ class FinderStream:
 
     Parameters
     ----------
-    weights_dir : the shipped hand and two-hand poses
-    settings : what the pictures are like
-    batch : samples a batch
     looks : how often a picture is used
     seed : of the set and of the looks
     samples : how many looks make an epoch
-    device : on a GPU pictures are drawn where they are used; on a CPU `workers` processes draw ahead
-    workers : 0 draws when asked
+    weights_dir, settings, batch, device, workers : see `DrawnBatches`
     """
 
     def __init__(
@@ -83,9 +76,10 @@ class FinderStream:
         workers: int = 0,
     ) -> None:
         self.samples = samples
-        self._batch, self._looks, self._seed = batch, looks, seed
-        self._workers = workers if device.type == "cpu" else 0
-        self._drawn = _Drawn(Generator.from_weights(weights_dir, settings).to(device), batch, seed)
+        self._looks, self._seed = looks, seed
+        self._drawn = DrawnBatches(
+            weights_dir, settings, drawn_hands, batch=batch, seed=seed, device=device, workers=workers
+        )
 
     @property
     def axes(self) -> AnswerAxes:
@@ -93,54 +87,15 @@ class FinderStream:
         return "camera"
 
     def batches(self, first: int, step: int) -> Iterator[FinderBatch]:
-        """See `BatchStream.batches`; a process mixes its own pictures only."""
-        own, rank = divmod(first, step)
-        rounds = _GROUP * self._looks
-        group, begin = divmod(own, rounds)
-        drawn = self._draw(range(group * _GROUP * step + rank, _ENDLESS, step))
-        while True:
-            pool = DrawnHands(*(torch.cat(parts) for parts in zip(*(next(drawn) for _ in range(_GROUP)), strict=True)))
-            random = _random(self._seed, rank, group)
-            order = torch.cat([torch.randperm(len(pool.picture), generator=random) for _ in range(self._looks)])
-            for place in range(begin, rounds):
-                chosen = order[place * self._batch : (place + 1) * self._batch].to(pool.picture.device)
-                random = _random(self._seed, rank, group, place)
-                yield look_at(DrawnHands(*(part[chosen] for part in pool)), random)
-            group, begin = group + 1, 0
-
-    def _draw(self, numbers: range) -> Iterator[DrawnHands]:
-        if self._workers == 0:
-            return (self._drawn[number] for number in numbers)
-        loader = DataLoader(
-            self._drawn,
-            batch_size=None,
-            sampler=numbers,
-            num_workers=self._workers,
-            worker_init_fn=_one_thread,
-            prefetch_factor=_GROUP,
-        )
-        return iter(loader)
+        """See `BatchStream.batches`."""
+        row = looks_at(self._drawn.row, _joined, first=first, step=step, looks=self._looks, seed=self._seed)
+        for pool, rows, random in row:
+            chosen = rows.to(pool.picture.device)
+            yield look_at(DrawnHands(*(part[chosen] for part in pool)), random)
 
 
-def _random(*numbers: int) -> torch.Generator:
-    return torch.Generator().manual_seed(int(np.random.SeedSequence(numbers).generate_state(1)[0]))
-
-
-def _one_thread(_: int) -> None:
-    # Drawing beside the network's own threads: more would only hinder them.
-    torch.set_num_threads(1)
-
-
-class _Drawn(Dataset[DrawnHands]):
-    """Drawn pictures by the number of their batch."""
-
-    def __init__(self, generator: Generator, batch: int, seed: int) -> None:
-        self._generator, self._batch, self._seed = generator, batch, seed
-
-    def __getitem__(self, number: int) -> DrawnHands:
-        device = self._generator.sphere_radii.device
-        first = number * self._batch
-        return drawn_hands(self._generator.make(self._seed, torch.arange(first, first + self._batch, device=device)))
+def _joined(drawn: list[DrawnHands]) -> DrawnHands:
+    return DrawnHands(*(torch.cat(parts) for parts in zip(*drawn, strict=True)))
 
 
 def drawn_hands(samples: Samples) -> DrawnHands:

@@ -6,13 +6,13 @@ import math
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ..fit.placement import AnswerAxes
 from ..networks.hand_regions import regions_of
 from .batch import BatchStream, TrainingBatch
+from .looks import looks_at
 from .paper_losses import LossTargets
 
 _SHIFT: Final = 0.06
@@ -32,8 +32,6 @@ _LEAST_APART: Final = 0.3
 """Of a region's side: hands nearer than that and turned alike have the same region; none of the two is wrong."""
 _LEAST_TURN_RAD: Final = math.radians(40)
 _FLIP_CHANCE: Final = 0.5
-_GROUP: Final = 4
-"""Batches that are drawn before their samples are mixed."""
 _PER_SAMPLE: Final = ("picture", "vertices_mm", "vertices_valid", "joints_px")
 
 
@@ -69,8 +67,7 @@ class PairStream:
     Parameters
     ----------
     samples_of : the other stream
-    looks : how often each of its samples is used, every time in other regions, mirrored or not: to draw a sample costs
-        as much as to learn from it once
+    looks : how often each of its samples is used, every time in other regions, mirrored or not
     seed : of the regions
     """
 
@@ -88,27 +85,12 @@ class PairStream:
         return self._stream.axes
 
     def batches(self, first: int, step: int) -> Iterator[PairBatch]:
-        """See `BatchStream.batches`; a process mixes its own samples only."""
-        own, rank = divmod(first, step)
-        rounds = _GROUP * self._looks
-        group, begin = divmod(own, rounds)
-        drawn = self._stream.batches(group * _GROUP * step + rank, step)
-        while True:
-            pool = _joined([next(drawn) for _ in range(_GROUP)])
-            chance = _chance(self._seed, rank, group)
-            count = len(pool.picture)
-            order = torch.cat([torch.randperm(count, generator=chance) for _ in range(self._looks)])
-            size = count // _GROUP
-            for place in range(begin, rounds):
-                chance = _chance(self._seed, rank, group, place)
-                chosen = order[place * size : (place + 1) * size].to(pool.picture.device)
-                flip = torch.rand(size, generator=chance) < _FLIP_CHANCE
-                yield with_regions(mirrored_where(flip.to(chosen.device), _rows(pool, chosen)), chance)
-            group, begin = group + 1, 0
-
-
-def _chance(*numbers: int) -> torch.Generator:
-    return torch.Generator().manual_seed(int(np.random.SeedSequence(numbers).generate_state(1)[0]))
+        """See `BatchStream.batches`."""
+        row = looks_at(self._stream.batches, _joined, first=first, step=step, looks=self._looks, seed=self._seed)
+        for pool, rows, chance in row:
+            chosen = rows.to(pool.picture.device)
+            flip = torch.rand(len(rows), generator=chance) < _FLIP_CHANCE
+            yield with_regions(mirrored_where(flip.to(chosen.device), _rows(pool, chosen)), chance)
 
 
 def _joined(batches: list[TrainingBatch]) -> TrainingBatch:

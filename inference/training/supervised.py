@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
-
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -15,7 +12,7 @@ from .configuration import TrainingConfiguration
 from .extra_losses import ExtraLosses
 from .heatmap_losses import internet_losses
 from .paper_losses import paper_losses
-from .supervised_module import SupervisedModule
+from .supervised_module import SupervisedModule, precision_of
 from .tensorboard import draw_predictions
 
 
@@ -59,7 +56,7 @@ class SupervisedNetwork(SupervisedModule[TrainingBatch, InterShape]):
     def forward(self, batch: TrainingBatch) -> dict[str, Tensor]:
         """The weighted terms, scalars."""
         configuration, picture_px = self._configuration, batch.picture.shape[-1]
-        with self._precision(batch.picture.device):
+        with precision_of(configuration, batch.picture.device):
             if configuration.train == "heatmaps":
                 output = self.network.heatmap_predictor(batch.picture)
                 return internet_losses(output, batch, picture_px)
@@ -76,8 +73,3 @@ class SupervisedNetwork(SupervisedModule[TrainingBatch, InterShape]):
     def draw(self, batch: TrainingBatch, count: int) -> NDArray[np.uint8]:
         """See `draw_predictions`."""
         return draw_predictions(self.network, batch, count)
-
-    def _precision(self, device: torch.device) -> AbstractContextManager[object]:
-        if self._configuration.precision == "bf16":
-            return torch.autocast(device.type, torch.bfloat16)
-        return nullcontext()

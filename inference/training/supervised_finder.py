@@ -15,7 +15,7 @@ from ..networks.hand_regions import regions_of, turn_matrix
 from .configuration import TrainingConfiguration
 from .finder_batch import FinderBatch
 from .finder_losses import finder_losses
-from .supervised_module import SupervisedModule
+from .supervised_module import SupervisedModule, in_evaluation
 
 _ENLARGED: Final = 2
 _TRUE: Final = (255, 255, 255)
@@ -56,12 +56,8 @@ class SupervisedFinder(SupervisedModule[FinderBatch, FinderNet]):
     @torch.no_grad()
     def draw(self, batch: FinderBatch, count: int) -> NDArray[np.uint8]:
         """True squares white, found ones in colour, the fainter the less sure."""
-        # Each by itself: the norms that the run keeps frozen must not wake up.
-        was_training = [module for module in self.network.modules() if module.training]
-        self.network.eval()
-        found = find_hands(self.network(batch.picture[:count]))
-        for module in was_training:
-            module.training = True
+        with in_evaluation(self.network):
+            found = find_hands(self.network(batch.picture[:count]))
         return draw_found(FinderBatch(*(part[:count] if part.dim() else part for part in batch)), found)
 
 

@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Generic, TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .batch import StepBatch
+from .configuration import TrainingConfiguration
 
 Batch = TypeVar("Batch", bound=StepBatch)
 Network = TypeVar("Network", bound=nn.Module)
+
+
+def precision_of(configuration: TrainingConfiguration, device: torch.device) -> AbstractContextManager[object]:
+    """In which the network, not the losses, is computed."""
+    return torch.autocast(device.type, torch.bfloat16) if configuration.precision == "bf16" else nullcontext()
+
+
+@contextmanager
+def in_evaluation(network: nn.Module) -> Iterator[None]:
+    """Evaluation mode meanwhile; every module for itself, since norms that a run keeps frozen must not wake up."""
+    was_training = [module for module in network.modules() if module.training]
+    network.eval()
+    yield
+    for module in was_training:
+        module.training = True
 
 
 class SupervisedModule(nn.Module, ABC, Generic[Batch, Network]):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
-
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -15,7 +12,7 @@ from .extra_losses import ExtraLosses
 from .pair_batch import PairBatch
 from .pair_losses import pair_losses
 from .paper_losses import paper_losses
-from .supervised_module import SupervisedModule
+from .supervised_module import SupervisedModule, precision_of
 from .tensorboard import draw_joints
 
 
@@ -44,7 +41,7 @@ class SupervisedPair(SupervisedModule[PairBatch, PairNet]):
     def forward(self, batch: PairBatch) -> dict[str, Tensor]:
         """The weighted terms, scalars."""
         sample, configuration = batch.sample, self._configuration
-        with self._precision(sample.picture.device):
+        with precision_of(configuration, sample.picture.device):
             output, prediction = self.network(sample.picture, batch.regions)
         terms = paper_losses(prediction.mesh, sample.targets, configuration.losses, authors_regulariser=False)
         if self.extra is not None:
@@ -61,8 +58,3 @@ class SupervisedPair(SupervisedModule[PairBatch, PairNet]):
             batch.sample.joints_px[:count],
             batch.sample.targets.points_valid[:count],
         )
-
-    def _precision(self, device: torch.device) -> AbstractContextManager[object]:
-        if self._configuration.precision == "bf16":
-            return torch.autocast(device.type, torch.bfloat16)
-        return nullcontext()

@@ -8,17 +8,16 @@ from typing import Final
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
 from ..fit.placement import AnswerAxes, turn_to_direction
-from ..synthesis.sample import Generator, Samples, Settings
+from ..synthesis.sample import Samples, Settings
 from .batch import TrainingBatch
+from .drawn_batches import DrawnBatches
 from .paper_losses import LossTargets
 
 MILLIMETRES: Final = 1000.0
 _LEAST_VISIBLE: Final = 3
 """A hand of which fewer points are visible cannot be told: it counts as absent."""
-_ENDLESS: Final = 1 << 40
 
 
 class SyntheticStream:
@@ -26,13 +25,8 @@ class SyntheticStream:
 
     Parameters
     ----------
-    weights_dir : the shipped hand and two-hand poses
-    settings : what the pictures are like
-    batch : samples a batch
-    seed : of the set
     samples : how many make an epoch
-    device : on a GPU pictures are drawn where they are used; on a CPU `workers` processes draw ahead
-    workers : 0 draws when asked
+    weights_dir, settings, batch, seed, device, workers : see `DrawnBatches`
     """
 
     def __init__(
@@ -47,8 +41,9 @@ class SyntheticStream:
         workers: int = 0,
     ) -> None:
         self.samples = samples
-        self._device, self._workers = device, workers if device.type == "cpu" else 0
-        self._batches = _Batches(Generator.from_weights(weights_dir, settings).to(device), batch, seed)
+        self._drawn = DrawnBatches(
+            weights_dir, settings, batch_of, batch=batch, seed=seed, device=device, workers=workers
+        )
 
     @property
     def axes(self) -> AnswerAxes:
@@ -57,36 +52,7 @@ class SyntheticStream:
 
     def batches(self, first: int, step: int) -> Iterator[TrainingBatch]:
         """See `BatchStream.batches`."""
-        if self._workers == 0:
-            for number in range(first, _ENDLESS, step):
-                yield self._batches[number]
-        loader = DataLoader(
-            self._batches,
-            batch_size=None,
-            sampler=range(first, _ENDLESS, step),
-            num_workers=self._workers,
-            worker_init_fn=_one_thread,
-            prefetch_factor=4,
-        )
-        yield from loader
-
-
-def _one_thread(_: int) -> None:
-    # Drawing beside the network's own threads: more would only hinder them.
-    torch.set_num_threads(1)
-
-
-class _Batches(Dataset[TrainingBatch]):
-    """Batch by number."""
-
-    def __init__(self, generator: Generator, batch: int, seed: int) -> None:
-        self._generator, self._batch, self._seed = generator, batch, seed
-
-    def __getitem__(self, number: int) -> TrainingBatch:
-        device = self._generator.sphere_radii.device
-        first = number * self._batch
-        samples = self._generator.make(self._seed, torch.arange(first, first + self._batch, device=device))
-        return batch_of(samples)
+        return self._drawn.row(first, step)
 
 
 def batch_of(samples: Samples) -> TrainingBatch:

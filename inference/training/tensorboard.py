@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..hands.joints import PARENTS, TIP_PARENTS
 from .batch import TrainingBatch
+from .supervised_module import in_evaluation
 
 if TYPE_CHECKING:
     from ..networks.intershape import InterShape
@@ -74,13 +75,9 @@ def _say_once(sentence: str) -> None:
 
 def draw_predictions(network: InterShape, batch: TrainingBatch, count: int) -> NDArray[np.uint8]:
     """(2 S, 2 S * count, 3) RGB: pictures with the true bones in white and the network's in colour over them."""
-    # Each by itself: the norms that the run keeps frozen must not wake up.
-    was_training = [module for module in network.modules() if module.training]
-    network.eval()
     picture = batch.picture[:count]
-    summary = network.predict(picture).heatmaps
-    for module in was_training:
-        module.training = True
+    with in_evaluation(network):
+        summary = network.predict(picture).heatmaps
     factor = picture.shape[-1] / summary.attention.shape[-1]
     peaks = (summary.peaks_xyc[..., :2] * factor).unflatten(1, (2, -1))
     return draw_joints(picture, peaks, batch.joints_px[:count], batch.targets.points_valid[:count])
