@@ -63,7 +63,8 @@ def add_start_options(parser: argparse.ArgumentParser) -> None:
         dest="start",
         default="imagenet",
         metavar="imagenet|random|FILE",
-        help="first weights; FILE is an earlier run's network.safetensors, of which all that fits is taken",
+        help="first weights; FILE is an earlier run's network.safetensors, of which all that fits is taken, or, for "
+        "pair and finder, the shipped open_twohand.safetensors",
     )
     parser.add_argument("--imagenet", type=Path, metavar="FILE", help="ImageNet weights of the backbone")
     parser.add_argument("--workers", type=count, default=0, metavar="N", help="processes that read pictures ahead")

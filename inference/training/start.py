@@ -54,7 +54,7 @@ def require_first_weights(configuration: TrainingConfiguration, start: str, imag
         raise HandsError(
             ErrorCode.MODEL_MISSING,
             f"There is no network '{start}' to begin with.",
-            f"Give {START_IMAGENET}, {START_RANDOM} or a run's network.safetensors.",
+            f"Give {START_IMAGENET}, {START_RANDOM}, a run's network.safetensors or weights/open_twohand.safetensors.",
         )
 
 
