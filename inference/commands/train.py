@@ -6,13 +6,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..contract import ErrorCode, HandsError
 from .dataset_options import (
     SYNTHESIS,
     add_dataset_options,
     broken_pictures,
     open_dataset,
-    refuse_dataset_options,
+    refuse_data_for,
     refuse_options_without_meaning,
 )
 from .interrupt import cancel_on_signals
@@ -88,15 +87,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     configuration = load_configuration(arguments.config, arguments.set)
     is_drawn = arguments.data == SYNTHESIS
-    if is_drawn:
-        refuse_dataset_options(arguments)
-    elif configuration.network not in ("paper", "compact"):
-        raise HandsError(
-            ErrorCode.USAGE,
-            f"The network '{configuration.network}' learns from drawn pictures alone.",
-            "Give --data synthesis.",
-        )
-    else:
+    refuse_data_for(configuration.network, arguments)
+    if not is_drawn:
         refuse_options_without_meaning(arguments, arguments.data)
     require_writable_folder(arguments.out)
     if not (arguments.out / CHECKPOINT_NAME).is_file():

@@ -130,19 +130,25 @@ def take_trained(network: nn.Module, path: Path, *, keep_backbone: bool = False)
     _copy_fitting(network, theirs, path)
 
 
-def take_stage(network: nn.Module, path: Path, stage: Stage, models: ModelHashes) -> None:
+def take_stage(
+    network: nn.Module, path: Path, stage: Stage, models: ModelHashes, *, backbone_alone: bool = False
+) -> None:
     """Take over what fits of a trained finder or pair network, as `take_trained` does.
 
     Parameters
     ----------
     path, stage, models : see `load_stage`
+    backbone_alone : nothing but the backbone is taken
 
     Raises
     ------
     HandsError
         see `load_stage`; USAGE where nothing fits
     """
-    _copy_fitting(network, load_stage(path, stage, models).weights, path)
+    theirs = load_stage(path, stage, models).weights
+    if backbone_alone:
+        theirs = {name: value for name, value in theirs.items() if name.startswith("backbone.")}
+    _copy_fitting(network, theirs, path)
 
 
 def _copy_fitting(network: nn.Module, theirs: Mapping[str, Tensor], path: Path) -> None:

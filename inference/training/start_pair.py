@@ -34,6 +34,7 @@ def pair_trainer_on(
     world: World,
     weights_dir: Path,
     first_weights: Path | None = None,
+    backbone_alone: bool = False,
 ) -> PairTrainer:
     """A trainer on any row of batches; a run that is in `folder` goes on.
 
@@ -41,13 +42,14 @@ def pair_trainer_on(
     ----------
     weights_dir : holds the shipped landmark net, which the backbone begins as
     first_weights : an earlier run's ``network.safetensors``, or a packed file
+    backbone_alone : of them nothing else is taken
     """
     torch.manual_seed(configuration.seed)
     network = PairNet(configuration.network_configuration(), models, configuration.frozen_blocks)
     if not folder.checkpoint.is_file():
         load_landmark_weights(network.backbone, weights_dir / LANDMARK_NET_FILE)
         if first_weights is not None:
-            take_stage(network, first_weights, "pair", hashes_of(models))
+            take_stage(network, first_weights, "pair", hashes_of(models), backbone_alone=backbone_alone)
     extra = ExtraLosses(models, configuration.extra_losses, configuration.picture_px)
     supervised = SupervisedPair(network, extra, configuration).to(world.device)
     supervised.network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] - missing in its stub
