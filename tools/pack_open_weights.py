@@ -3,6 +3,10 @@
 How to run, from the repository root, after both runs of docs/training-log.md::
 
     python -m tools.pack_open_weights runs/finder runs/pair weights
+
+A stage that was not trained anew comes from a file that was packed before::
+
+    python -m tools.pack_open_weights weights/open_twohand.safetensors runs/pair weights
 """
 
 from __future__ import annotations
@@ -13,31 +17,33 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from inference.contract import HandsError
 from inference.detect.nets import OPEN_FINDER_FILE, OPEN_PAIR_FILE, OPEN_WEIGHTS_FILE
-from inference.hands.model import HandModel
 from inference.hands.open_hand import load_hand_models
 from inference.networks.finder_net import FinderNet
-from inference.networks.open_weights import OpenNetworks, read_open_weights, write_open_weights
+from inference.networks.open_weights import STAGES, OpenNetworks, read_open_weights, write_open_weights
 from inference.networks.pair_net import PairNet
-from inference.training.run_folder import SavedNetwork, load_network_file
+from inference.training.packed_network import load_stage
+from inference.training.run_folder import SavedNetwork
 from inference.training.run_identity import hashes_of
 
 from .open_network_graphs import write_finder_graph, write_pair_graph
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Read both runs, write the file, read it back."""
+    """Read both stages, write the file, read it back."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("finder", type=Path, metavar="RUN", help="folder of stage one's run")
-    parser.add_argument("pair", type=Path, metavar="RUN", help="folder of stage two's run")
+    parser.add_argument("finder", type=Path, metavar="RUN|FILE", help="stage one: a run's folder or a packed file")
+    parser.add_argument("pair", type=Path, metavar="RUN|FILE", help="stage two: the same")
     parser.add_argument("out", type=Path, metavar="FOLDER", help="where the three files go")
     parser.add_argument("--weights", type=Path, default=Path("weights"), metavar="FOLDER", help="of the hand model")
     arguments = parser.parse_args(words)
     hands = load_hand_models(arguments.weights)
     models = (hands["right"], hands["left"])
-    saved = {name: load_network_file(getattr(arguments, name) / "network.safetensors") for name in ("finder", "pair")}
-    for name, run in saved.items():
-        _require(run, name, models)
+    try:
+        saved = {stage: load_stage(getattr(arguments, stage), stage, hashes_of(models)) for stage in STAGES}
+    except HandsError as error:
+        raise SystemExit(f"{error.message} {error.hint}") from error
     finder = FinderNet()
     finder.load_state_dict(saved["finder"].weights)
     pair = PairNet(saved["pair"].identity.configuration.network_configuration(), models)
@@ -57,15 +63,6 @@ def main(words: Sequence[str] | None = None) -> None:
     write_pair_graph(shipped.pair, files[0], files[2])
     for path in files:
         print(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}  {path.stat().st_size / 1e6:.1f} MB")
-
-
-def _require(run: SavedNetwork, kind: str, models: tuple[HandModel, HandModel]) -> None:
-    """Weights must be of the stage that they are packed as, and answer in the hand models beside them."""
-    trained = run.identity.configuration.network
-    if trained != kind:
-        raise SystemExit(f"The run given as {kind} trained the network '{trained}'.")
-    if run.identity.model_sha256 != hashes_of(models):
-        raise SystemExit(f"The {kind}'s run was on other hand models than those in the folder given with --weights.")
 
 
 def _origin(run: SavedNetwork) -> dict[str, str]:

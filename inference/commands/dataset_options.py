@@ -75,7 +75,23 @@ def refuse_dataset_options(arguments: argparse.Namespace) -> None:
     HandsError
         USAGE naming the option
     """
-    _refuse(arguments, _ONLY_FOR_DATASETS, "pictures that are drawn")
+    refuse_named(arguments, _ONLY_FOR_DATASETS, "pictures that are drawn")
+
+
+def refuse_data_for(network: str, arguments: argparse.Namespace) -> None:
+    """Data that the network cannot learn from, and options that mean nothing for those that it can.
+
+    Raises
+    ------
+    HandsError
+        USAGE
+    """
+    if arguments.data == SYNTHESIS:
+        refuse_dataset_options(arguments)
+    elif network not in ("paper", "compact"):
+        raise HandsError(
+            ErrorCode.USAGE, f"The network '{network}' learns from drawn pictures alone.", "Give --data synthesis."
+        )
 
 
 def refuse_options_without_meaning(arguments: argparse.Namespace, *folders: Path) -> None:
@@ -87,13 +103,21 @@ def refuse_options_without_meaning(arguments: argparse.Namespace, *folders: Path
         USAGE naming the option
     """
     if all(takes_in(folder) for folder in folders):
-        _refuse(arguments, _NOT_FOR_TAKES, "a folder of takes")
+        refuse_named(arguments, _NOT_FOR_TAKES, "a folder of takes")
 
 
-def _refuse(arguments: argparse.Namespace, names: Sequence[str], what: str) -> None:
+def refuse_named(arguments: argparse.Namespace, names: Sequence[str], what: str) -> None:
+    """Options that mean nothing for `what`, by the names of their values.
+
+    Raises
+    ------
+    HandsError
+        USAGE naming the option
+    """
     for name in names:
         if getattr(arguments, name) is not None:
-            raise HandsError(ErrorCode.USAGE, f"--{name} means nothing for {what}.", f"Leave out --{name}.")
+            option = f"--{name.replace('_', '-')}"
+            raise HandsError(ErrorCode.USAGE, f"{option} means nothing for {what}.", f"Leave out {option}.")
 
 
 def takes_in(folder: Path) -> list[Path]:

@@ -6,13 +6,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..contract import ErrorCode, HandsError
 from .dataset_options import (
     SYNTHESIS,
     add_dataset_options,
     broken_pictures,
     open_dataset,
-    refuse_dataset_options,
+    refuse_data_for,
     refuse_options_without_meaning,
 )
 from .interrupt import cancel_on_signals
@@ -63,7 +62,8 @@ def add_start_options(parser: argparse.ArgumentParser) -> None:
         dest="start",
         default="imagenet",
         metavar="imagenet|random|FILE",
-        help="first weights; FILE is an earlier run's network.safetensors, of which all that fits is taken",
+        help="first weights; FILE is an earlier run's network.safetensors, of which all that fits is taken, or, for "
+        "pair and finder, the shipped open_twohand.safetensors",
     )
     parser.add_argument("--imagenet", type=Path, metavar="FILE", help="ImageNet weights of the backbone")
     parser.add_argument("--workers", type=count, default=0, metavar="N", help="processes that read pictures ahead")
@@ -87,15 +87,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     configuration = load_configuration(arguments.config, arguments.set)
     is_drawn = arguments.data == SYNTHESIS
-    if is_drawn:
-        refuse_dataset_options(arguments)
-    elif configuration.network not in ("paper", "compact"):
-        raise HandsError(
-            ErrorCode.USAGE,
-            f"The network '{configuration.network}' learns from drawn pictures alone.",
-            "Give --data synthesis.",
-        )
-    else:
+    refuse_data_for(configuration.network, arguments)
+    if not is_drawn:
         refuse_options_without_meaning(arguments, arguments.data)
     require_writable_folder(arguments.out)
     if not (arguments.out / CHECKPOINT_NAME).is_file():

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datasets.dataset import GroundTruth, HandDataset
+from ..datasets.dataset import INTERACTING, GroundTruth, HandDataset
 from ..datasets.validity import usable_points
 from ..hands.joints import POINT_COUNT
 from .alignment import align_by_palm, align_by_procrustes, palm_length
@@ -74,6 +74,14 @@ class ErrorTable:
     def worst(self) -> list[WorstSample]:
         """The samples with the largest mean errors, worst first."""
         return [entry[2] for entry in sorted(self._worst, key=lambda entry: entry[:2], reverse=True)]
+
+    def groups(self) -> dict[str, NDArray[np.bool_]]:
+        """Which samples (N,) with a prediction belong to which group; some may be empty."""
+        groups = {"all": self.seen}
+        if self._protocol.is_extended:
+            interacting = self._dataset.kinds == INTERACTING
+            groups |= {"interacting": self.seen & interacting, "single": self.seen & ~interacting}
+        return groups
 
     @np.errstate(all="ignore")  # placeholders of hands that were not found may be any numbers
     def add(self, samples: NDArray[np.int64], predicted: PredictedHands) -> None:

@@ -23,10 +23,15 @@ _NAMED_AT_MOST: Final = 3
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores, and the samples with the largest errors."""
+    """Scores, and the errors that they are made of."""
 
     scores: Scores
-    worst: list[WorstSample]
+    table: ErrorTable
+
+    @property
+    def worst(self) -> list[WorstSample]:
+        """The samples with the largest errors."""
+        return self.table.worst
 
 
 def evaluate(
@@ -66,7 +71,7 @@ def evaluate(
         raise HandsError(ErrorCode.INPUT_EMPTY, "There is nothing to evaluate: no sample has a prediction.", "")
     absent_kinds = _check_missing(dataset, table, allow_missing)
     scores = make_scores(dataset, table, protocol, source.name)
-    return Evaluation(replace(scores, notes=[*absent_kinds, *scores.notes]), table.worst)
+    return Evaluation(replace(scores, notes=[*absent_kinds, *scores.notes]), table)
 
 
 def _check_missing(dataset: HandDataset, table: ErrorTable, allow_missing: bool) -> list[str]:

@@ -96,10 +96,6 @@ class Scores:
 
 def make_scores(dataset: HandDataset, table: ErrorTable, protocol: Protocol, source: str) -> Scores:
     """All scores of a filled table."""
-    masks = {"all": table.seen}
-    if protocol.is_extended:
-        interacting = dataset.kinds == INTERACTING
-        masks |= {"interacting": table.seen & interacting, "single": table.seen & ~interacting}
     return Scores(
         protocol=protocol.name,
         dataset=dataset.name,
@@ -108,7 +104,7 @@ def make_scores(dataset: HandDataset, table: ErrorTable, protocol: Protocol, sou
         missed_hands=table.missed,
         groups={
             name: _group(dataset, table, protocol, np.flatnonzero(mask))
-            for name, mask in masks.items()
+            for name, mask in table.groups().items()
             if name == "all" or np.any(mask)
         },
         sequences=_sequences(dataset, table, protocol),

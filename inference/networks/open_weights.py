@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +17,25 @@ from .configuration import NetworkConfiguration
 from .finder_net import FinderNet
 from .pair_net import PairNet
 
-_FINDER, _PAIR = "finder.", "pair."
-_CONFIGURATION, _INPUT, _MODELS = "configuration", "finder_input_px", "hand_models_sha256"
+Stage = Literal["finder", "pair"]
+"""The metadata say under this name what a stage was trained on; its tensors' names begin with it and a point."""
+STAGES: Final[tuple[Stage, Stage]] = ("finder", "pair")
+MODELS_KEY: Final = "hand_models_sha256"
+"""Of the metadata: hashes of the right and the left hand model, in JSON."""
+_CONFIGURATION, _INPUT = "configuration", "finder_input_px"
+
+
+class PackedFile(NamedTuple):
+    """All that is in the file, as it is stored."""
+
+    metadata: dict[str, str]
+    tensors: dict[str, Tensor]
+
+    def weights_of(self, stage: Stage) -> dict[str, Tensor]:
+        """A stage's state dict, in single precision."""
+        prefix = f"{stage}."
+        own = {name.removeprefix(prefix): value for name, value in self.tensors.items() if name.startswith(prefix)}
+        return {name: value.float() if value.is_floating_point() else value for name, value in own.items()}
 
 
 class OpenNetworks(NamedTuple):
@@ -49,19 +66,40 @@ def write_open_weights(
     from safetensors.torch import save_file
 
     tensors: dict[str, Tensor] = {}
-    for prefix, network in ((_FINDER, networks.finder), (_PAIR, networks.pair)):
+    for stage in STAGES:
+        network: nn.Module = getattr(networks, stage)
         for name, tensor in network.state_dict().items():
             stored = tensor.half() if tensor.is_floating_point() else tensor
             if not bool(torch.isfinite(stored).all()):
-                raise ValueError(f"{prefix}{name} does not fit into half precision.")
-            tensors[prefix + name] = stored.contiguous()
+                raise ValueError(f"{stage}.{name} does not fit into half precision.")
+            tensors[f"{stage}.{name}"] = stored.contiguous()
     metadata = {
         **card,
         _CONFIGURATION: json.dumps(asdict(networks.pair.configuration)),
         _INPUT: str(networks.finder_input_px),
-        _MODELS: json.dumps([model.sha256 for model in models]),
+        MODELS_KEY: json.dumps([model.sha256 for model in models]),
     }
     save_file(tensors, path, metadata)
+
+
+def read_packed_file(path: Path) -> PackedFile:
+    """What a file holds, whatever it is.
+
+    Raises
+    ------
+    HandsError
+        MODEL_MISSING or MODEL_DAMAGED
+    """
+    from safetensors import safe_open
+
+    if not path.is_file():
+        raise HandsError(ErrorCode.MODEL_MISSING, f"The model file '{path}' is missing.", "Install the program again.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            return PackedFile(metadata, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 - no dict
+    except Exception as error:  # a damaged or foreign file raises nearly anything
+        raise damaged(path, error) from error
 
 
 def read_open_weights(path: Path, models: tuple[HandModel, HandModel]) -> OpenNetworks:
@@ -76,26 +114,16 @@ def read_open_weights(path: Path, models: tuple[HandModel, HandModel]) -> OpenNe
     HandsError
         MODEL_MISSING; MODEL_DAMAGED, also where the weights belong to other hand models
     """
-    from safetensors import safe_open
-
-    if not path.is_file():
-        raise HandsError(ErrorCode.MODEL_MISSING, f"The model file '{path}' is missing.", "Install the program again.")
+    packed = read_packed_file(path)
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        configuration = NetworkConfiguration(**json.loads(metadata[_CONFIGURATION]))
-        same_models = json.loads(metadata[_MODELS]) == [model.sha256 for model in models]
+        configuration = NetworkConfiguration(**json.loads(packed.metadata[_CONFIGURATION]))
+        same_models = json.loads(packed.metadata[MODELS_KEY]) == [model.sha256 for model in models]
         finder, pair = FinderNet(), PairNet(configuration, models)
-        _load(finder, tensors, _FINDER)
-        _load(pair, tensors, _PAIR)
-        input_px = int(metadata[_INPUT])
+        _load(finder, packed.weights_of("finder"))
+        _load(pair, packed.weights_of("pair"))
+        input_px = int(packed.metadata[_INPUT])
     except Exception as error:  # a damaged or foreign file raises nearly anything
-        raise HandsError(
-            ErrorCode.MODEL_DAMAGED,
-            f"The model file '{path}' cannot be used ({type(error).__name__}).",
-            "Install the program again; its 'weights' folder must be complete.",
-        ) from error
+        raise damaged(path, error) from error
     if not same_models:
         raise HandsError(
             ErrorCode.MODEL_DAMAGED,
@@ -105,9 +133,15 @@ def read_open_weights(path: Path, models: tuple[HandModel, HandModel]) -> OpenNe
     return OpenNetworks(finder.eval(), input_px, pair.eval())
 
 
-def _load(network: nn.Module, tensors: Mapping[str, Tensor], prefix: str) -> None:
-    own = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-    network.load_state_dict(
-        {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in own.items()}
+def damaged(path: Path, error: Exception) -> HandsError:
+    """What is told of a file that is not what `write_open_weights` writes; `error` says why."""
+    return HandsError(
+        ErrorCode.MODEL_DAMAGED,
+        f"The model file '{path}' cannot be used ({type(error).__name__}).",
+        "Install the program again; its 'weights' folder must be complete.",
     )
+
+
+def _load(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    network.load_state_dict(weights)
     network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] - missing in its stub

@@ -37,10 +37,14 @@ class FixedSet:
     size_px: int = 384
     framing: Framing = "mixed"
 
-    def settings(self) -> Settings:
-        """For a `Generator`."""
+    def settings(self, size_px: int | None = None) -> Settings:
+        """For a `Generator`; `size_px` in place of the set's own."""
         return Settings(
-            size_px=self.size_px, framing=self.framing, shares=self.shares, conditions=self.conditions, use="test"
+            size_px=size_px or self.size_px,
+            framing=self.framing,
+            shares=self.shares,
+            conditions=self.conditions,
+            use="test",
         )
 
 
@@ -58,3 +62,7 @@ FIXED_SETS: Final = {
         FixedSet("hard-light", -4, _ANY_HANDS, HARD_LIGHT),
     )
 }
+ABLATION_SET: Final = FixedSet(
+    "ablation", -5, ArrangementShares(contact=0.64, near=0.11, apart=0, single=0.25, none=0), count=200, framing="crop"
+)
+"""Crops, as the networks that read both hands are trained on them; where two hands are seen, they interact."""

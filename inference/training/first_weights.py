@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -12,8 +13,11 @@ from ..contract import ErrorCode, HandsError
 from ..networks.configuration import NetworkConfiguration
 from ..networks.efficientnet_lite0 import find_imagenet_weights, load_imagenet_weights
 from ..networks.intershape import InterShape
+from ..networks.open_weights import Stage
 from ..networks.resnet import ResNet50
+from .packed_network import load_stage
 from .run_folder import load_network_file
+from .run_identity import ModelHashes
 
 _WEIGHT_DEVIATION: Final = 0.01
 _DECONVOLUTION_DEVIATION: Final = 0.001
@@ -123,6 +127,31 @@ def take_trained(network: nn.Module, path: Path, *, keep_backbone: bool = False)
     theirs = saved.weights
     if keep_backbone and saved.identity.configuration.train == "heatmaps":
         theirs = {name: value for name, value in theirs.items() if name.startswith("heatmap_predictor.")}
+    _copy_fitting(network, theirs, path)
+
+
+def take_stage(
+    network: nn.Module, path: Path, stage: Stage, models: ModelHashes, *, backbone_alone: bool = False
+) -> None:
+    """Take over what fits of a trained finder or pair network, as `take_trained` does.
+
+    Parameters
+    ----------
+    path, stage, models : see `load_stage`
+    backbone_alone : nothing but the backbone is taken
+
+    Raises
+    ------
+    HandsError
+        see `load_stage`; USAGE where nothing fits
+    """
+    theirs = load_stage(path, stage, models).weights
+    if backbone_alone:
+        theirs = {name: value for name, value in theirs.items() if name.startswith("backbone.")}
+    _copy_fitting(network, theirs, path)
+
+
+def _copy_fitting(network: nn.Module, theirs: Mapping[str, Tensor], path: Path) -> None:
     own = network.state_dict()
     fitting = [name for name, value in theirs.items() if name in own and own[name].shape == value.shape]
     if not fitting:

@@ -129,19 +129,37 @@ def mirrored_where(flip: Tensor, batch: TrainingBatch) -> TrainingBatch:
     )
 
 
+def true_regions(joints_px: Tensor) -> Tensor:
+    """The regions (..., 5), on the CPU, that hands (..., 21, 2) ask for, none of them too small to be cut."""
+    true = regions_of(joints_px.float().cpu())
+    true[..., 2].clamp_(min=_LEAST_SIDE_PX)
+    return true
+
+
+def moved(regions: Tensor, chance: torch.Generator) -> Tensor:
+    """Regions (..., 5) beside the given ones by as much as a finder is off."""
+    shape, moved = regions.shape[:-1], regions.clone()
+
+    def normal() -> Tensor:
+        return torch.randn(shape, generator=chance)
+
+    worse = torch.where(torch.rand(shape, generator=chance) < _COARSE_CHANCE, _COARSE, 1.0)
+    moved[..., 0] += worse * _SHIFT * normal() * moved[..., 2]
+    moved[..., 1] += worse * _SHIFT * normal() * moved[..., 2]
+    moved[..., 2] *= (worse * _LOG_SCALE * normal()).exp()
+    moved[..., 3] += worse * _TURN_RAD * normal()
+    return moved
+
+
 def with_regions(batch: TrainingBatch, chance: torch.Generator) -> PairBatch:
     """Draw regions as a finder gives them: beside the truth, of the other hand, of nothing, or not at all."""
     device = batch.picture.device
     present = batch.targets.hand_present.bool().cpu()
-    true = regions_of(batch.joints_px.float().cpu())
-    true[..., 2].clamp_(min=_LEAST_SIDE_PX)
+    true = true_regions(batch.joints_px)
     shape = present.shape
 
     def uniform() -> Tensor:
         return torch.rand(shape, generator=chance)
-
-    def normal() -> Tensor:
-        return torch.randn(shape, generator=chance)
 
     size = batch.picture.shape[-1]
     anywhere = torch.stack(
@@ -162,11 +180,7 @@ def with_regions(batch: TrainingBatch, chance: torch.Generator) -> PairBatch:
     takes_other = wrong | (~present & other_present & (uniform() < 0.6))
     region = torch.where((~present & ~takes_other)[..., None], anywhere, true)
     region = torch.where(takes_other[..., None], other, region)
-    worse = torch.where(uniform() < _COARSE_CHANCE, _COARSE, 1.0)
-    region[..., 0] += worse * _SHIFT * normal() * region[..., 2]
-    region[..., 1] += worse * _SHIFT * normal() * region[..., 2]
-    region[..., 2] *= (worse * _LOG_SCALE * normal()).exp()
-    region[..., 3] += worse * _TURN_RAD * normal()
+    region = moved(region, chance)
     known = torch.where(present, uniform() >= _UNKNOWN_CHANCE, uniform() < _NEGATIVE_CHANCE)
     region[..., 4] = known.float()
     counts = (present & known & ~wrong).to(device, torch.float32)

@@ -24,6 +24,7 @@ from .configuration import configuration_from_json
 from .run_identity import RunIdentity
 
 CHECKPOINT_NAME: Final = "checkpoint.pt"
+NETWORK_NAME: Final = "network.safetensors"
 _FORMAT: Final = 2
 """1 did not say in which axes and of which hand models the run was."""
 
@@ -75,7 +76,7 @@ class RunFolder:
     @property
     def network(self) -> Path:
         """The file for use."""
-        return self.path / "network.safetensors"
+        return self.path / NETWORK_NAME
 
     def save(self, run: SavedRun) -> None:
         """Write checkpoint and network; a run that is killed meanwhile keeps its last ones."""

@@ -54,7 +54,7 @@ def require_first_weights(configuration: TrainingConfiguration, start: str, imag
         raise HandsError(
             ErrorCode.MODEL_MISSING,
             f"There is no network '{start}' to begin with.",
-            f"Give {START_IMAGENET}, {START_RANDOM} or a run's network.safetensors.",
+            f"Give {START_IMAGENET}, {START_RANDOM}, a run's network.safetensors or weights/open_twohand.safetensors.",
         )
 
 
@@ -121,10 +121,15 @@ def make_synthetic_trainer(
     start: str = START_IMAGENET,
     imagenet: Path | None = None,
     workers: int = 0,
+    backbone_alone: bool = False,
 ) -> Trainer[Any, Any]:
     """A trainer on pictures of the open hand that are drawn meanwhile, no two alike; a run that is in `out` goes on.
 
     An epoch is a million pictures.
+
+    Parameters
+    ----------
+    backbone_alone : of an earlier pair network, given as `start`, nothing else is taken
     """
     settings = Settings(size_px=configuration.picture_px, framing=configuration.framing)
     stream = SyntheticStream(
@@ -141,7 +146,15 @@ def make_synthetic_trainer(
     if configuration.network == "pair":
         first = None if start in (START_IMAGENET, START_RANDOM) else Path(start)
         return pair_trainer_on(
-            configuration, stream, data, both, RunFolder(out), world=world, weights_dir=weights_dir, first_weights=first
+            configuration,
+            stream,
+            data,
+            both,
+            RunFolder(out),
+            world=world,
+            weights_dir=weights_dir,
+            first_weights=first,
+            backbone_alone=backbone_alone,
         )
     return trainer_on(configuration, stream, data, both, RunFolder(out), world=world, start=start, imagenet=imagenet)
 

@@ -15,8 +15,9 @@ from .configuration import TrainingConfiguration
 from .distributed import World
 from .finder_batch import FinderBatch
 from .finder_stream import FinderStream
-from .first_weights import take_trained
+from .first_weights import take_stage
 from .run_folder import RunFolder
+from .run_identity import hashes_of
 from .start import START_IMAGENET, START_RANDOM, SYNTHETIC_EPOCH, require_first_weights
 from .supervised_finder import SupervisedFinder
 from .trainer import Trainer
@@ -39,7 +40,7 @@ def make_finder_trainer(
     Parameters
     ----------
     weights_dir : holds the shipped palm detector, which the backbone begins as
-    start : an earlier run's ``network.safetensors``; ``imagenet`` and ``random`` say nothing here
+    start : an earlier run's ``network.safetensors``, or a packed file; ``imagenet`` and ``random`` say nothing here
     imagenet : not for the finder (`start.require_first_weights`)
 
     Raises
@@ -59,6 +60,7 @@ def make_finder_trainer(
         workers=workers,
     )
     models = load_hand_models(weights_dir)
+    both = (models["right"], models["left"])
     folder = RunFolder(out)
     torch.manual_seed(configuration.seed)
     network = FinderNet()
@@ -66,7 +68,7 @@ def make_finder_trainer(
         require_first_weights(configuration, start, imagenet)
         load_palm_weights(network.backbone, weights_dir / PALM_NET_FILE)
         if start not in (START_IMAGENET, START_RANDOM):
-            take_trained(network, Path(start))
+            take_stage(network, Path(start), "finder", hashes_of(both))
     supervised = SupervisedFinder(network, configuration).to(world.device)
     network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] - missing in its stub
     return Trainer(
@@ -74,7 +76,7 @@ def make_finder_trainer(
         configuration,
         stream,
         f"synthesis, seed {configuration.seed}, {settings}",
-        models=(models["right"], models["left"]),
+        models=both,
         folder=folder,
         world=world,
     )

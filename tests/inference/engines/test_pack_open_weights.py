@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from inference.engines.pair_reader import PairReader
 from inference.hands.joints import SIDES, Side
 from inference.hands.rotations import quat_wxyz_to_matrix
 from inference.networks.finder_net import FinderNet
-from inference.networks.open_weights import read_open_weights
+from inference.networks.open_weights import read_open_weights, read_packed_file
 from inference.training.configuration import TrainingConfiguration, load_configuration
 from inference.training.run_folder import RunFolder, SavedRun
 from inference.training.run_identity import RunIdentity, hashes_of
@@ -135,10 +136,26 @@ def test_a_file_that_is_missing_or_damaged_is_named(packed: Path, tmp_path: Path
     assert caught.value.code is ErrorCode.MODEL_DAMAGED
 
 
+def test_a_stage_of_a_packed_file_stays_as_it_is(runs: dict[str, Path], packed: Path, tmp_path: Path) -> None:
+    from tools.pack_open_weights import main
+
+    torch.manual_seed(2)
+    newer = save_run(tmp_path / "newer", load_configuration("finder", ["picture_px=128"]), FinderNet())
+    main([str(newer), str(packed / OPEN_WEIGHTS_FILE), str(tmp_path), "--weights", str(WEIGHTS_DIR)])
+    before, after = (read_packed_file(folder / OPEN_WEIGHTS_FILE) for folder in (packed, tmp_path))
+    assert before.tensors.keys() == after.tensors.keys()
+    same = {name for name, value in before.tensors.items() if torch.equal(value, after.tensors[name])}
+    assert {name for name in before.tensors if name.startswith("pair.")} <= same
+    assert not same >= {name for name in before.tensors if name.startswith("finder.")}
+    assert after.metadata["pair"] == before.metadata["pair"]
+    assert json.loads(after.metadata["finder"])["data"] == "made"
+    assert after.metadata["finder_input_px"] == "128"
+
+
 def test_runs_in_the_wrong_order_or_on_other_hands_are_refused(runs: dict[str, Path], tmp_path: Path) -> None:
     from tools.pack_open_weights import main
 
-    with pytest.raises(SystemExit, match="trained the network 'pair'"):
+    with pytest.raises(SystemExit, match="of the kind 'pair'"):
         main([str(runs["pair"]), str(runs["finder"]), str(tmp_path), "--weights", str(WEIGHTS_DIR)])
     run = RunFolder(runs["finder"]).load()
     assert run is not None

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from inference.__main__ import main
-from inference.ablation import AblationData, run_ablation
+from inference.ablation.dataset_bench import AblationData, DatasetBench
 from inference.contract import ErrorCode, HandsError
 from inference.datasets import InterHandDataset
 from inference.datasets.dataset import HandDataset
@@ -109,8 +109,7 @@ def test_an_ablation_sees_other_hands_before_it_trains(dataset: InterHandDataset
     test = made_set(tmp_path)
     test.models = dict(zip(SIDES, OTHERS, strict=True))
     with pytest.raises(HandsError, match="other hand models"):
-        run_ablation(small(), AblationData(dataset, test), CORRECTED, tmp_path / "out", ALONE, report=silent)
-    assert not (tmp_path / "out").exists()
+        DatasetBench(AblationData(dataset, test), CORRECTED, ALONE)
 
 
 def test_a_network_of_drawn_hands_is_not_tested_on_mano(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

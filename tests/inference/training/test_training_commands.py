@@ -228,16 +228,42 @@ def test_takes_know_no_splits_and_no_people(
     assert "--test-split means nothing for a folder of takes" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("config", ["pair", "finder", "paper-heatmaps"])
+@pytest.mark.parametrize(
+    ("config", "hint"),
+    [
+        ("finder", "Give another --config."),
+        ("paper-heatmaps", "Give another --config."),
+        ("pair", "Give --data synthesis."),
+    ],
+)
 def test_networks_without_the_paper_s_parts_are_not_ablated(
-    config: str, empty_folder: Path, capsys: pytest.CaptureFixture[str]
+    config: str, hint: str, empty_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     line = ["ablate", "--config", config, "--data", "nowhere", "--out", "out", "--steps", "1"]
     assert main(line) == ErrorCode.USAGE.exit_code
-    assert "Give another --config." in capsys.readouterr().err
+    assert hint in capsys.readouterr().err
     if config != "paper-heatmaps":
         assert main(["train", *line[1:-2]]) == ErrorCode.USAGE.exit_code
         assert "learns from drawn pictures alone" in capsys.readouterr().err
+    assert not any(empty_folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--data", "synthesis", "--protocol", "corrected"], "--protocol means nothing for pictures that are drawn"),
+        (["--data", "synthesis", "--test-split", "test"], "--test-split means nothing for pictures that are drawn"),
+        (["--data", "synthesis", "--test-data", "set"], "--test-data means nothing for pictures that are drawn"),
+        (["--data", "synthesis", "--hands", "single"], "--hands means nothing for pictures that are drawn"),
+        (["--data", "nowhere", "--test-count", "5"], "--test-count means nothing for a data set"),
+        (["--data", "nowhere", "--variants", "stages4"], "There is no variant 'stages4'"),
+    ],
+)
+def test_ablations_know_no_options_of_the_other_kind_of_data(
+    words: list[str], sentence: str, empty_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ablate", "--config", "open", "--out", "out", "--steps", "1", *words]) == ErrorCode.USAGE.exit_code
+    assert sentence in capsys.readouterr().err
     assert not any(empty_folder.iterdir())
 
 
