@@ -1,4 +1,4 @@
-"""Put both stages' trained networks into ``open_twohand.safetensors``, in half precision, and their graphs beside it.
+"""Put both stages' trained networks into ``open_twohand.safetensors``, in half precision; graphs and hashes beside it.
 
 How to run, from the repository root, after both runs of docs/training-log.md::
 
@@ -12,7 +12,6 @@ A stage that was not trained anew comes from a file that was packed before::
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +27,7 @@ from inference.training.run_folder import SavedNetwork
 from inference.training.run_identity import hashes_of
 
 from .open_network_graphs import write_finder_graph, write_pair_graph
+from .record_sha256 import record_sha256
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -62,7 +62,7 @@ def main(words: Sequence[str] | None = None) -> None:
     write_finder_graph(shipped.finder, input_px, files[0], files[1])
     write_pair_graph(shipped.pair, files[0], files[2])
     for path in files:
-        print(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}  {path.stat().st_size / 1e6:.1f} MB")
+        print(f"{record_sha256(path)}  {path.name}  {path.stat().st_size / 1e6:.1f} MB")
 
 
 def _origin(run: SavedNetwork) -> dict[str, str]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import torch
 
@@ -18,8 +18,9 @@ from ..training.configuration import TrainingConfiguration, load_configuration
 from ..training.dataset_stream import DatasetStream
 from ..training.distributed import World
 from ..training.run_folder import RunFolder, SavedRun
-from ..training.start import START_RANDOM, trainer_on
-from ..training.trainer import Limits
+from ..training.start import START_RANDOM, make_synthetic_trainer, trainer_on
+from ..training.start_finder import make_finder_trainer
+from ..training.trainer import Limits, Trainer
 from .made_pictures import made_pictures
 from .measurement import Measurement, summarise
 
@@ -29,6 +30,10 @@ _LOADER_BATCH: Final = 8
 _LOADER_BATCHES: Final = 12
 _GPU_STEPS: Final = 20
 _CONFIGURATIONS: Final = ("compact", "paper")
+"""Trained on pictures of a data set."""
+_DRAWING: Final = ("pair", "finder")
+"""Trained on pictures that are drawn meanwhile, as `train --data synthesis` does."""
+_WEIGHTS_DIR: Final = Path(__file__).resolve().parents[2] / "weights"
 
 
 class _Case(NamedTuple):
@@ -59,9 +64,10 @@ def measure_training(repeats: int, tell: Callable[[str], None]) -> list[Measurem
     """
     cpu = torch.device("cpu")
     cases = [_Case("compact", cpu, 8, 2, 1), _Case("paper", cpu, 1, 1, 1)]
+    cases += [_Case(name, cpu, 16, 2, 1) for name in _DRAWING]
     if torch.cuda.is_available():
         cuda, workers = torch.device("cuda", 0), max(1, (os.cpu_count() or 2) - 1)
-        for name in _CONFIGURATIONS:
+        for name in (*_CONFIGURATIONS, *_DRAWING):
             cases += [_Case(name, cuda, 32, _GPU_STEPS, workers, precision) for precision in ("fp32", "bf16")]
     else:
         tell("There is no CUDA GPU here: its rows are left out.")
@@ -94,7 +100,13 @@ def _measure_loader(name: str, dataset: HandDataset, repeats: int) -> Measuremen
 
 
 def _measure_case(case: _Case, dataset: HandDataset, out: Path, repeats: int) -> list[Measurement]:
-    configuration = _configuration(case, repeats)
+    configuration, world = _configuration(case, repeats), World(0, 1, case.device)
+    trainer: Trainer[Any, Any]
+    if case.name in _DRAWING:
+        make = make_finder_trainer if case.name == "finder" else make_synthetic_trainer
+        with tempfile.TemporaryDirectory(dir=out.parent) as folder:
+            trainer = make(configuration, _WEIGHTS_DIR, Path(folder), world, start=START_RANDOM, workers=case.workers)
+            return _measure_trainer(trainer, case, repeats)
     stream = DatasetStream(
         dataset,
         batch=case.batch,
@@ -104,10 +116,13 @@ def _measure_case(case: _Case, dataset: HandDataset, out: Path, repeats: int) ->
         workers=case.workers,
     )
     models = (dataset.models["right"], dataset.models["left"])
-    world = World(0, 1, case.device)
     trainer = trainer_on(
         configuration, stream, "made-up pictures", models, _UnsavedRun(out), world=world, start=START_RANDOM
     )
+    return _measure_trainer(trainer, case, repeats)
+
+
+def _measure_trainer(trainer: Trainer[Any, Any], case: _Case, repeats: int) -> list[Measurement]:
     trainer.run(Limits(steps=1), lambda _: None)  # warms up
     rates, waiting = [], []
     for _ in range(repeats):

@@ -41,7 +41,7 @@ def read_weights(path: Path) -> bytes:
     Raises
     ------
     HandsError
-        MODEL_MISSING, or MODEL_DAMAGED where it cannot be read or its hash is another
+        MODEL_MISSING, or MODEL_DAMAGED where it cannot be read, the table does not name it, or its hash is another
     """
     if not path.is_file():
         raise HandsError(ErrorCode.MODEL_MISSING, f"The model file '{path}' is missing.", _REINSTALL)
@@ -50,7 +50,9 @@ def read_weights(path: Path) -> bytes:
     except OSError as error:
         raise _damaged(path, error.strerror or str(error)) from error
     expected = expected_sha256(path.parent).get(path.name)
-    if expected is not None and hashlib.sha256(content).hexdigest() != expected:
+    if expected is None:
+        raise _damaged(path, f"'{SUMS_FILE}' beside it does not name it, so that it cannot be checked")
+    if hashlib.sha256(content).hexdigest() != expected:
         raise _damaged(path, "its checksum is wrong")
     return content
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -22,16 +22,16 @@ from .forearm import ArmMesh, Arms
 from .hand_surface import HandSurface, bone_spheres, vertex_normals
 from .held_out import Use, check_seed, poses_for
 from .interactions import InteractionLibrary, load_interactions
-from .lighting import bump, cast_shadows, draw_lamps, occlusion, shade, unit
+from .lighting import Lamps, bump, cast_shadows, draw_lamps, occlusion, shade, unit
 from .occluders import draw_occluders
 from .rasterizer import Fragments, rasterize
 from .scene import NEAR_M, Drift, Scene
 from .sensor import blur_some, develop
-from .skin import Skin
+from .skin import Material, Skin
 from .truth import Samples, Truth
 from .viewpoint import Framing, Viewpoint, draw_viewpoint
 
-_BRIGHTEST: Final = 2.0
+BRIGHTEST: Final = 2.0
 """Highlights end here: a brighter one would eat into the smooth rims that averaging pixels makes."""
 _FIRST_CLIP: Final = 1 << 40
 """Clips' numbers begin here, pictures' numbers end before."""
@@ -69,6 +69,15 @@ class Settings:
     def as_dict(self) -> dict[str, Any]:
         """For a file that says how pictures were made."""
         return asdict(self)
+
+
+class Look(NamedTuple):
+    """How B scenes look, by whatever renderer."""
+
+    tone: Tensor  # (B, 3) linear colour of the skin
+    material: Material  # of the fragments
+    lamps: Lamps
+    translucency: Tensor  # (B,) see `lighting.shade`
 
 
 class Generator(nn.Module):
@@ -217,14 +226,8 @@ class Generator(nn.Module):
         # In the near infra-red all skin reflects about alike.
         alike = _INFRARED_SKIN * draws.uniform(0.75, 1.15)[:, None].expand(-1, 3)
         tone = torch.where(conditions.infrared[:, None], alike, tone)
-        colour = self._shaded(draws, scene, seen, tone, large=large, conditions=conditions)
-        batch = len(scene.indices)
-        layer = torch.zeros(4, batch * large * large, device=colour.device)
-        layer[:3, seen.pixel] = colour
-        layer[3, seen.pixel] = 1
-        layer = layer.reshape(4, batch, large, large).transpose(0, 1)
-        layer = torch.nn.functional.interpolate(layer, (size, size), mode="area")
-        layer = self._moved(draws, layer, scene.drift)
+        look = self._look(draws, scene, seen, tone, conditions)
+        layer = self._moved(draws, self.layer(scene, seen, look, large), scene.drift)
         background = draw_background(draws, size, tone)
         if self._backgrounds is not None:
             background = self._backgrounds.behind(draws, background)
@@ -248,32 +251,52 @@ class Generator(nn.Module):
             motion = drift.blur_px
         return blur_some(layer, torch.zeros_like(length), motion)
 
-    def _shaded(
-        self, draws: Draws, scene: Scene, seen: Fragments, tone: Tensor, *, large: int, conditions: Conditions
-    ) -> Tensor:
+    def _look(self, draws: Draws, scene: Scene, seen: Fragments, tone: Tensor, conditions: Conditions) -> Look:
+        """What the hands are made of, and the light that falls on them."""
+        material = self.skin.material(
+            draws,
+            tone,
+            seen,
+            part=self.mesh.part.index_select(0, seen.face),
+            uv=seen.interpolate_corners(self.mesh.corner_uv),
+            rest_m=seen.interpolate(scene.rest_m.expand(len(tone), -1, -1), self.mesh.faces),
+        )
+        lamps = draw_lamps(draws, conditions, self.settings.conditions.hard_shadows)
+        return Look(tone, material, lamps, draws.uniform(0.3, 1.2))
+
+    def layer(self, scene: Scene, seen: Fragments, look: Look, large: int) -> Tensor:
+        """(B, 4, S, S) linear light from hands, arms and sleeves times their share of each pixel, and that share.
+
+        A slower renderer may stand here: all else of a sample stays as it is (`tools.cycles_reference`).
+
+        Parameters
+        ----------
+        scene : what is before the camera
+        seen : where, in pictures of side `large`
+        look : materials and lamps
+        """
+        size, batch = self.settings.size_px, len(scene.indices)
+        colour = self._shaded(scene, seen, look, large)
+        layer = torch.zeros(4, batch * large * large, device=colour.device)
+        layer[:3, seen.pixel] = colour
+        layer[3, seen.pixel] = 1
+        layer = layer.reshape(4, batch, large, large).transpose(0, 1)
+        return torch.nn.functional.interpolate(layer, (size, size), mode="area")
+
+    def _shaded(self, scene: Scene, seen: Fragments, look: Look, large: int) -> Tensor:
         """(3, N) linear light from every fragment of the picture of side `large`."""
         mesh, present = self.mesh, scene.arrangement.present
         normals = vertex_normals(scene.vertices_m, mesh.faces)
         centres = (self.sphere_centres @ scene.points_m).flatten(1, 2)
         radii = self.sphere_radii.repeat(2) * present.repeat_interleave(len(self.sphere_radii), 1)
         sky = occlusion(scene.vertices_m, normals, centres, radii)
-        rest = scene.rest_m.expand(len(normals), -1, -1)
-        values = seen.interpolate(torch.cat([normals, scene.vertices_m, rest, sky[..., None]], -1), mesh.faces)
+        values = seen.interpolate(torch.cat([normals, scene.vertices_m, sky[..., None]], -1), mesh.faces)
         rows = values.t().contiguous()
-        normal, position, sky = unit(rows[:3]), rows[3:6], rows[9]
-        material = self.skin.material(
-            draws,
-            tone,
-            seen,
-            part=mesh.part.index_select(0, seen.face),
-            uv=seen.interpolate_corners(mesh.corner_uv),
-            rest_m=values[:, 6:9],
-        )
-        lamps = draw_lamps(draws, conditions, self.settings.conditions.hard_shadows)
+        normal, position, sky = unit(rows[:3]), rows[3:6], rows[6]
         shown = torch.where(present.any(1, keepdim=True), present, torch.ones_like(present)).float()
         centre = (scene.points_m.mean(2) * shown[..., None]).sum(1) / shown.sum(1, keepdim=True)
         shadows = cast_shadows(
-            lamps,
+            look.lamps,
             seen,
             vertices_m=scene.vertices_m,
             faces=mesh.faces,
@@ -283,15 +306,15 @@ class Generator(nn.Module):
             normal=normal,
         )
         focal = seen.per_picture(scene.view.focal_px) * (large / self.settings.size_px)
-        bumped = bump(normal, material.height_mm, seen, large, focal / position[2].clamp(min=NEAR_M))
+        bumped = bump(normal, look.material.height_mm, seen, large, focal / position[2].clamp(min=NEAR_M))
         light = shade(
-            lamps,
-            material,
+            look.lamps,
+            look.material,
             seen,
             normal=bumped,
             position_m=position,
             sky_share=sky,
             shadows=shadows,
-            translucency=draws.uniform(0.3, 1.2),
+            translucency=look.translucency,
         )
-        return light.clamp(0, _BRIGHTEST)
+        return light.clamp(0, BRIGHTEST)

@@ -25,7 +25,7 @@ def test_made_pictures_show_both_hands_whole(tmp_path: Path) -> None:
     assert np.all((batch.joints_px.numpy() > 0) & (batch.joints_px.numpy() < 256))
 
 
-def test_the_loader_and_both_networks_are_measured(
+def test_the_loader_and_the_networks_are_measured(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(training, "_LOADER_BATCHES", 1)
@@ -35,10 +35,10 @@ def test_the_loader_and_both_networks_are_measured(
     monkeypatch.setattr(drawing, "_CPU_BATCH", 2)
     measured = training._measure_case
 
-    def compact_alone(case: training._Case, *others: object) -> object:
+    def small_ones(case: training._Case, *others: object) -> object:
         return [] if case.name == "paper" else measured(case._replace(batch=2, steps=1, workers=0), *others)  # type: ignore[arg-type]  # passed on
 
-    monkeypatch.setattr(training, "_measure_case", compact_alone)
+    monkeypatch.setattr(training, "_measure_case", small_ones)
     assert main(["benchmark", "--training", "--repeats", "1", "--json"]) == 0
     printed = capsys.readouterr()
     found = {item["name"]: item for item in json.loads(printed.out)["measurements"]}
@@ -48,6 +48,7 @@ def test_the_loader_and_both_networks_are_measured(
     if not torch.cuda.is_available():
         assert "the rows of drawing on one are left out" in printed.err
     assert found["loader alone, compact, 2 processes"]["median"] > 0
-    names = [name for name in found if name.startswith("train compact, CPU")]
-    assert len(names) == 2
-    assert all(found[name]["median"] > 0 for name in names)
+    for kind in ("compact", "pair", "finder"):
+        names = [name for name in found if name.startswith(f"train {kind}, CPU")]
+        assert len(names) == 2
+        assert all(found[name]["median"] > 0 for name in names), kind

@@ -9,11 +9,11 @@ Needs onnx, tflite and numpy, and for ``--golden`` ai-edge-litert and opencv; no
 from __future__ import annotations
 
 import argparse
-import hashlib
 from pathlib import Path
 
 import onnx  # pyright: ignore[reportMissingImports]  # authoring environment only
 
+from ..record_sha256 import record_sha256
 from .golden import write_golden
 from .graph import GraphConverter
 from .originals import ROOT, WHEEL_VERSION, read_nets
@@ -47,16 +47,6 @@ def main() -> None:
             arguments.golden_picture,
             arguments.golden,
         )
-
-
-def record_sha256(path: Path) -> str:
-    """The hash of a file, written to the table beside it in place of an older one."""
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    table = path.with_name("SHA256SUMS")
-    lines = table.read_text(encoding="utf-8").splitlines() if table.exists() else []
-    lines = [line for line in lines if line.split()[-1] != path.name] + [f"{digest}  {path.name}"]
-    table.write_text("\n".join(sorted(lines, key=lambda line: line.split()[-1])) + "\n", encoding="utf-8")
-    return digest
 
 
 if __name__ == "__main__":

@@ -46,13 +46,15 @@ def test_a_missing_net_is_named(copied_weights, name):
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("keep_table", [True, False])
+@pytest.mark.parametrize("sum_fits", [True, False])
 @pytest.mark.parametrize("name", NETS)
-def test_a_cut_off_net_is_damaged(copied_weights, name, keep_table):
-    path = copied_weights / name
-    path.write_bytes(path.read_bytes()[:100_000])
-    if not keep_table:
-        (copied_weights / SUMS_FILE).unlink()
+def test_a_cut_off_net_is_damaged(copied_weights, name, sum_fits):
+    path, table = copied_weights / name, copied_weights / SUMS_FILE
+    whole = path.read_bytes()
+    path.write_bytes(whole[:100_000])
+    if sum_fits:
+        old, new = (hashlib.sha256(content).hexdigest() for content in (whole, whole[:100_000]))
+        table.write_text(table.read_text().replace(old, new))
     with pytest.raises(HandsError, match=name) as caught:
         HandFinder(copied_weights)
     assert caught.value.code is ErrorCode.MODEL_DAMAGED
@@ -65,6 +67,16 @@ def test_one_wrong_byte_is_noticed(copied_weights):
     path.write_bytes(content)
     with pytest.raises(HandsError, match="checksum") as caught:
         load_net(path, 1, None)
+    assert caught.value.code is ErrorCode.MODEL_DAMAGED
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_a_net_that_the_table_does_not_name_is_refused(copied_weights, name):
+    table = copied_weights / SUMS_FILE
+    lines = table.read_text().splitlines(keepends=True)
+    table.write_text("".join(line for line in lines if name not in line))
+    with pytest.raises(HandsError, match=f"{name}.*does not name it") as caught:
+        HandFinder(copied_weights)
     assert caught.value.code is ErrorCode.MODEL_DAMAGED
 
 

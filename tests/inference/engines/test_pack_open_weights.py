@@ -13,7 +13,7 @@ import torch
 
 from inference.contract import ErrorCode, HandsError
 from inference.detect.crops import CropSource
-from inference.detect.nets import OPEN_FINDER_FILE, OPEN_PAIR_FILE, OPEN_WEIGHTS_FILE
+from inference.detect.nets import OPEN_FINDER_FILE, OPEN_PAIR_FILE, OPEN_WEIGHTS_FILE, expected_sha256
 from inference.detect.region import Region
 from inference.engines.engine import WEIGHTS_DIR, EngineOptions, create_engine
 from inference.engines.open_finder import OpenFinder
@@ -107,6 +107,8 @@ def test_the_reader_says_what_the_network_says(packed: Path, source: CropSource,
 def test_the_engine_loads_what_was_packed(packed: Path) -> None:
     engine = create_engine("twohand", EngineOptions(weights_dir=packed, threads=1))
     assert engine.name == "twohand"
+    # The tool wrote the hashes by which the files were checked.
+    assert engine.settings == expected_sha256(packed)
     assert set(engine.settings) == {OPEN_WEIGHTS_FILE, OPEN_PAIR_FILE, OPEN_FINDER_FILE}
     assert engine.models["left"].sha256 == open_hands()[1].sha256
     # No weight is shipped twice.
@@ -130,7 +132,6 @@ def test_a_file_that_is_missing_or_damaged_is_named(packed: Path, tmp_path: Path
         create_engine("twohand", EngineOptions(weights_dir=folder, threads=1))
     assert caught.value.code is ErrorCode.MODEL_MISSING
     (folder / name).write_bytes(b"nothing")
-    (folder / "SHA256SUMS").write_text(f"{'0' * 64}  {name}\n")
     with pytest.raises(HandsError, match=name) as caught:
         create_engine("twohand", EngineOptions(weights_dir=folder, threads=1))
     assert caught.value.code is ErrorCode.MODEL_DAMAGED

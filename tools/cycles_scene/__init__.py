@@ -1,0 +1,1 @@
+"""The scenes of drawn samples, path traced."""
