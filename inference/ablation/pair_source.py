@@ -32,10 +32,11 @@ class PairSource:
     ----------
     network : in evaluation mode
     drawn : the data set that is evaluated on
+    stages : read the answer after so many refinements, where only the last one has meshes; None for all of them
     """
 
-    def __init__(self, network: PairNet, drawn: DrawnSet) -> None:
-        self._network, self._drawn = network, drawn
+    def __init__(self, network: PairNet, drawn: DrawnSet, stages: int | None = None) -> None:
+        self._network, self._drawn, self._end = network, drawn, None if stages is None else stages + 1
         self.name = f"network {network.configuration.name}"
         chance = torch.Generator().manual_seed(_SEED)
         self.regions = moved(true_regions(drawn.samples.joints_px), chance)
@@ -47,6 +48,8 @@ class PairSource:
         for rows in torch.arange(len(dataset)).split(_BATCH):
             picture = self._drawn.samples.picture[rows].float() / 255
             answer = self._network.predict(picture, self.regions[rows])
+            mesh = answer.mesh
+            answer = answer._replace(mesh=mesh._replace(right=mesh.right[: self._end], left=mesh.left[: self._end]))
             samples = rows.numpy()
             crops = [dataset_crop(dataset.box_px(sample)) for sample in samples]
             turns = [

@@ -45,7 +45,7 @@ def turn_to_camera(dataset: HandDataset, sample: int, crop: SquareCrop, axes: An
 
 
 def answered_hands(predictions: Sequence[Prediction]) -> PredictedHands:
-    """The last stage's hands of n samples, in the axes of the answer."""
+    """The last stage's hands of n samples, in the axes of the answer; without meshes where that stage has none."""
     import torch
 
     parts: list[list[NDArray[np.float64]]] = []
@@ -55,9 +55,11 @@ def answered_hands(predictions: Sequence[Prediction]) -> PredictedHands:
         vertices = [hand.vertices_mm for hand in hands if hand.vertices_mm is not None]
         points = torch.stack([hand.points_mm for hand in hands], dim=1)
         parts.append([tensor.double().cpu().numpy() for tensor in (points, *vertices, mesh.trans)])
-    points_mm, right_mm, left_mm, trans = (np.concatenate(part) for part in zip(*parts, strict=True))
+    points_mm, *meshes, trans = (np.concatenate(part) for part in zip(*parts, strict=True))
     return PredictedHands(
-        points_mm.reshape(-1, 2, POINT_COUNT, 3), (right_mm, left_mm), wrist_offset_from_trans(points_mm, trans)
+        points_mm.reshape(-1, 2, POINT_COUNT, 3),
+        (meshes[0], meshes[1]) if meshes else None,
+        wrist_offset_from_trans(points_mm, trans),
     )
 
 

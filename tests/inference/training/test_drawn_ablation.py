@@ -111,6 +111,17 @@ def test_squares_lie_beside_the_true_ones_and_are_always_the_same(drawn: DrawnSe
     assert ours.groups["all"].mpjpe_mm == theirs.groups["all"].mpjpe_mm
 
 
+def test_every_stage_can_be_asked(drawn: DrawnSet) -> None:
+    network = stand_in_pair_net(2, cascade_stages=1)
+    first, last, whole = (
+        evaluate(drawn, PairSource(network, drawn, stages), CORRECTED, report=silent).scores.groups["all"]
+        for stages in (0, 1, None)
+    )
+    assert first.mpvpe_mm is None  # meshes are posed at the end alone
+    assert first.mpjpe_mm != last.mpjpe_mm
+    assert last == whole
+
+
 def test_a_perfect_answer_has_no_error(drawn: DrawnSet, monkeypatch: pytest.MonkeyPatch) -> None:
     network = stand_in_pair_net(2, cascade_stages=0)
     monkeypatch.setattr(network, "predict", lambda picture, _: perfect_answer(drawn.samples, picture))
