@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from ..camera import Camera
 from ..clip import Clip
-from ..crops import crop_around
+from ..crops import SquareCrop, crop_around
 from ..detect.crops import CropSource
 from ..detect.observation import HandObservation
 from ..detect.region import Region
 from ..fit.hand_fitter import FittedHand, HandFitter
 from ..hands.joints import SIDES, Side
 from ..hands.model import HandModel
-from .answer_placement import PlacedHand, place_answer
+from .answer_placement import PlacedHand, knuckle_offset_m, place_answer
 from .crop_answer import CropAnswer
 from .engine import NO_BOXES, Box, FrameBoxes, HandInFrame
 from .fitted_frames import as_fitted, followed_back, hand_in_frame, refined
@@ -111,15 +111,16 @@ class TwoHandsRun:
 
     def reconstruct_frame(self, rgb: NDArray[np.uint8], boxes: FrameBoxes = NO_BOXES) -> dict[Side, HandInFrame]:
         """See `EngineRun.reconstruct_frame`."""
-        seen = self.see(rgb, boxes).hands
-        fitted = self._fitter.fit_frame(seen, self._previous)
+        sight = self.see(rgb, boxes)
+        seen = sight.hands
+        fitted = self._fitter.fit_frame(seen, self._previous, self._offset_m(sight))
         self._previous = fitted
         self._pinned = frozenset(side for side in (*self._pinned, *boxes.given) if side in fitted)
         return {side: hand_in_frame(seen[side], hand) for side, hand in fitted.items()}
 
     def place(self, sight: Sight) -> dict[Side, PlacedHand]:
         """The hands as the networks alone have them, without the fit: poses, shapes and relation are stage two's."""
-        crop = crop_around(np.concatenate([hand.joints_px for hand in sight.hands.values()])) if sight.hands else None
+        crop = _crop_of(sight)
         if crop is None or sight.answer is None:
             return {}
         answer = replace(sight.answer, peaks_px=crop.to_crop(sight.answer.peaks_px))
@@ -179,7 +180,14 @@ class TwoHandsRun:
 
     def refine(self, clip: Clip) -> Clip:
         """See `EngineRun.refine`."""
-        return refined(clip, self._fitter)
+        return refined(clip, self._fitter, related=True)
+
+    def _offset_m(self, sight: Sight) -> NDArray[np.float64] | None:
+        """What the left hand is to the right one (`fit.relation`), where the network saw both."""
+        crop = _crop_of(sight)
+        if crop is None or sight.answer is None or len(sight.hands) < len(SIDES):
+            return None
+        return knuckle_offset_m(sight.answer, crop, self._fitter.camera, self._fitter.models)
 
     # --- where to look ----------------------------------------------------------------------------------------------
 
@@ -229,7 +237,11 @@ class TwoHandsRun:
         found = self._settled(source, _usable(regions), expected)
         # The second hand in sight must not cost the first: what was seen alone stays, unless both are the same hand.
         kept = self._believed({**seen.hands, **found.hands}, expected)
-        return Sight(kept, found.answer if found.hands else seen.answer)
+        answer = found.answer if found.hands else seen.answer
+        if len(kept) == len(SIDES) > len(found.hands):  # each from a look of its own, which cannot tell their relation
+            together: dict[Side, Region] = {side: Region.from_joints(hand.joints_px) for side, hand in kept.items()}
+            answer = self._reader.read(source, _usable(together)).answer
+        return Sight(kept, answer)
 
     # --- what is there ----------------------------------------------------------------------------------------------
 
@@ -268,6 +280,13 @@ class TwoHandsRun:
             weaker = min(kept, key=lambda side: (expected[side] == "boxed" or side in self._pinned, _trust(kept[side])))
             del kept[weaker]
         return kept
+
+
+def _crop_of(sight: Sight) -> SquareCrop | None:
+    """The square round all hands of a frame, whose middle the network's answer looks along; None without hands."""
+    if not sight.hands:
+        return None
+    return crop_around(np.concatenate([hand.joints_px for hand in sight.hands.values()]))
 
 
 def _trust(hand: HandObservation) -> float:
