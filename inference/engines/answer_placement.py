@@ -42,9 +42,7 @@ class PlacedHand:
     error_share: float
 
 
-def knuckle_offset_m(
-    answer: CropAnswer, crop: SquareCrop, camera: Camera, models: Mapping[Side, HandModel]
-) -> Array:
+def knuckle_offset_m(answer: CropAnswer, crop: SquareCrop, camera: Camera, models: Mapping[Side, HandModel]) -> Array:
     """(3,) from the right hand's middle knuckle to the left one's in camera axes, as an answer has it."""
     model, index = models["right"], SIDES.index("right")
     rest_m = model.joint_template + model.joint_shapedirs @ answer.betas[index]

@@ -68,7 +68,7 @@ def refined(clip: Clip, fitter: HandFitter, *, related: bool = False) -> Clip:
         clip.joints_px_confidence,
         clip.quat_wxyz,
         np.median(known, axis=0) if len(known) else None,
-        apart_m if related else None,
+        offset_m=apart_m if related else None,
     )
     return replace(
         clip,

@@ -27,8 +27,9 @@ from .hand_evidence import Expectation
 from .pair_reader import PairAnswer
 
 _LEAST_PRESENCE: Final[dict[Expectation, float]] = {"new": 0.5, "followed": 0.3, "boxed": 0.1}
-_LEAST_CERTAINTY: Final[dict[Expectation, float]] = {"new": 0.06, "followed": 0.05, "boxed": 0.04}
-"""Median over the joints."""
+_LEAST_CERTAINTY: Final[dict[Expectation, float]] = {"new": 0.1, "followed": 0.05, "boxed": 0.04}
+"""Median over the joints. That of a new hand: with 0.06 there were 33 wrong hands among 271, with 0.1 26 among 261; on
+the pictures of `open_proposer`'s numbers."""
 _SEARCH_EVERY: Final = 5
 """With a hand missing, it is looked for every so many frames, and at once after a loss."""
 _BOX_TURNS: Final = 8
@@ -54,6 +55,24 @@ class Proposer(Protocol):
         ...
 
 
+class Opinion(Protocol):
+    """Where else joints may be (`SecondOpinion`)."""
+
+    def fused(
+        self, source: CropSource, hands: Mapping[Side, HandObservation], answer: CropAnswer
+    ) -> dict[Side, HandObservation]:
+        """The hands with better joints; `answer` has their poses."""
+        ...
+
+
+class Nets(NamedTuple):
+    """What looks at pictures, see `TwoHandsEngine`."""
+
+    reader: SquareReader
+    proposer: Proposer
+    second_opinion: Opinion | None
+
+
 class Sight(NamedTuple):
     """What the networks say of one frame.
 
@@ -77,28 +96,35 @@ class TwoHandsEngine:
     proposer : stage one
     models : the open hand
     settings : see `Engine.settings`
+    second_opinion : what else is asked where joints are, before the fit; None: nobody
     """
 
     name = "twohand"
 
     def __init__(
-        self, reader: SquareReader, proposer: Proposer, models: Mapping[Side, HandModel], settings: Mapping[str, Any]
+        self,
+        reader: SquareReader,
+        proposer: Proposer,
+        models: Mapping[Side, HandModel],
+        settings: Mapping[str, Any],
+        second_opinion: Opinion | None = None,
     ) -> None:
         self.models, self.settings = models, settings
-        self._reader, self._proposer = reader, proposer
+        self._nets = Nets(reader, proposer, second_opinion)
 
     def start(self, camera: Camera) -> TwoHandsRun:
         """See `Engine.start`."""
         # The network was taught the model's own joints: nothing lies between them and what it sees.
         fitter = HandFitter(self.models, camera, offsets_m=np.zeros((21, 3)))
-        return TwoHandsRun(self._reader, self._proposer, fitter)
+        return TwoHandsRun(self._nets, fitter)
 
 
 class TwoHandsRun:
     """One clip through the engine."""
 
-    def __init__(self, reader: SquareReader, proposer: Proposer, fitter: HandFitter) -> None:
-        self._reader, self._proposer, self._fitter = reader, proposer, fitter
+    def __init__(self, nets: Nets, fitter: HandFitter) -> None:
+        self._reader, self._proposer, self._second_opinion = nets
+        self._fitter = fitter
         self._previous: dict[Side, FittedHand] = {}
         self._frames_to_search = 0
         self._pinned: frozenset[Side] = frozenset()  # sides that the user said, as long as the hand is followed
@@ -112,7 +138,7 @@ class TwoHandsRun:
     def reconstruct_frame(self, rgb: NDArray[np.uint8], boxes: FrameBoxes = NO_BOXES) -> dict[Side, HandInFrame]:
         """See `EngineRun.reconstruct_frame`."""
         sight = self.see(rgb, boxes)
-        seen = sight.hands
+        seen = self._agreed(CropSource(rgb), sight)
         fitted = self._fitter.fit_frame(seen, self._previous, self._offset_m(sight))
         self._previous = fitted
         self._pinned = frozenset(side for side in (*self._pinned, *boxes.given) if side in fitted)
@@ -156,10 +182,12 @@ class TwoHandsRun:
         known: dict[Side, HandInFrame] = {**later, **beside}
         regions: dict[Side, Region] = {side: Region.from_joints(self._joints_px(hand)) for side, hand in known.items()}
         expected: dict[Side, Expectation] = {side: "boxed" if side in pinned else "followed" for side in known}
-        hands = self._reader.read(CropSource(rgb), _usable(regions)).hands
-        hands = self._believed({side: hand for side, hand in hands.items() if side in later}, expected)
+        source = CropSource(rgb)
+        answer = self._reader.read(source, _usable(regions))
+        hands = self._believed({side: hand for side, hand in answer.hands.items() if side in later}, expected)
         # What this frame already has is not found a second time.
         taken = [self._joints_px(hand) for hand in beside.values()]
+        hands = self._agreed(source, Sight(hands, answer.answer))
         back: dict[Side, HandObservation] = {
             side: hand
             for side, hand in hands.items()
@@ -181,6 +209,12 @@ class TwoHandsRun:
     def refine(self, clip: Clip) -> Clip:
         """See `EngineRun.refine`."""
         return refined(clip, self._fitter, related=True)
+
+    def _agreed(self, source: CropSource, sight: Sight) -> dict[Side, HandObservation]:
+        """The hands as the fit is given them."""
+        if self._second_opinion is None or sight.answer is None:
+            return sight.hands
+        return self._second_opinion.fused(source, sight.hands, sight.answer)
 
     def _offset_m(self, sight: Sight) -> NDArray[np.float64] | None:
         """What the left hand is to the right one (`fit.relation`), where the network saw both."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -82,12 +83,15 @@ def refine(
         # As many steps for every frame, so that a frame's pose does not depend on what else is in its chunk.
         state, _ = solve(objective, state, "fixed", _REFIT_ITERATIONS, tolerance=0.0)
         both = chunk.present.all(axis=0)
-        offsets = None if offset_m is None else offset_m[part]
-        if offsets is not None:
-            _fit_together(objective, state, np.flatnonzero(both), offsets, None, _RELATING_ITERATIONS)
+        if offset_m is not None:
+            together = np.flatnonzero(both)
+            _fit_together(
+                objective, state, together, (Relation(skeletons, offset_m[part[together]]),), _RELATING_ITERATIONS
+            )
         if contact is not None:
             inside = np.flatnonzero(both & (contact.overlap_m(state) > 0))
-            _fit_together(objective, state, inside, offsets, contact, _PARTING_ITERATIONS)
+            relation = () if offset_m is None else (Relation(skeletons, offset_m[part[inside]]),)
+            _fit_together(objective, state, inside, (contact, *relation), _PARTING_ITERATIONS)
         present = chunk.present[..., None]
         quat[:, part] = np.where(present[..., None], np.swapaxes(skeletons.quat_wxyz(state), 0, 1), quat[:, part])
         translation[:, part] = np.where(present, np.swapaxes(state.translation_m, 0, 1), 0.0)
@@ -98,8 +102,7 @@ def _fit_together(
     objective: Objective,
     state: HandState,
     frames: NDArray[np.intp],
-    offset_m: Array | None,
-    contact: Contact | None,
+    terms: Sequence[BetweenHands],
     iterations: int,
 ) -> None:
     """Fit both hands of some frames of `state` again, with the terms that are about both."""
@@ -109,9 +112,6 @@ def _fit_together(
     if anchor is not None:
         anchor = Anchor(anchor.wrist[frames], anchor.angles[frames], anchor.spread_rad)
     observed = objective.observed.take(frames)
-    terms: list[BetweenHands] = [] if contact is None else [contact]
-    if offset_m is not None:
-        terms.append(Relation(objective.skeletons, offset_m[frames]))
     together = Objective(objective.skeletons, observed, objective.weights, anchor, terms)
     within = HandState(*(array[frames] for array in vars(state).values()))
     # The hands of a frame are judged together, so the scope is the frame; the clip's one shape stays.

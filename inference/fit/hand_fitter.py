@@ -149,6 +149,7 @@ class HandFitter:
         joints_px_confidence: Array,
         quat_wxyz: Array,
         betas: Array | None = None,
+        *,
         offset_m: Array | None = None,
     ) -> RefinedClip:
         """Give a clip one shape, shared by both hands, and fit all its frames again with it.

@@ -1,4 +1,4 @@
-"""Where one hand is to the other, as a network says it: a term that ties the depths of two hands that are seen together.
+"""Where one hand is to the other, as a network says it: ties the depths of two hands that are seen together.
 
 A single picture tells the distance of each hand from the camera by its size alone, so two hands that are fitted apart
 from each other lie well in the picture and anywhere in depth. A network that has seen many pairs knows more about how
@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 
 _SPREAD_M: Final = 0.012
 _SPREAD_SHARE: Final = 0.15
-"""Standard deviation of what is said, at no distance, and what each metre of distance adds. Both are a third of what the
+"""Standard deviation of what is said, at no distance, and what each metre of distance adds. Less than half of what the
 open network's answers really have: the landmarks, too, count as if each erred on its own (docs/training-log.md)."""
 _OUTLIER_SIGMAS: Final = 10.0
 _KNUCKLE: Final = int(np.flatnonzero(np.asarray(CHAIN_ORDER) == MIDDLE_MCP)[0])

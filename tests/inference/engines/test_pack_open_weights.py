@@ -12,7 +12,7 @@ import torch
 
 from inference.contract import ErrorCode, HandsError
 from inference.detect.crops import CropSource
-from inference.detect.nets import OPEN_FINDER_FILE, OPEN_PAIR_FILE, OPEN_WEIGHTS_FILE
+from inference.detect.nets import LANDMARK_NET_FILE, OPEN_FINDER_FILE, OPEN_PAIR_FILE, OPEN_WEIGHTS_FILE
 from inference.detect.region import Region
 from inference.engines.engine import WEIGHTS_DIR, EngineOptions, create_engine
 from inference.engines.open_finder import OpenFinder
@@ -57,7 +57,8 @@ def packed(runs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> P
     from tools.pack_open_weights import main
 
     folder = tmp_path_factory.mktemp("packed")
-    shutil.copy(WEIGHTS_DIR / "open_hand.npz", folder)
+    for name in ("open_hand.npz", LANDMARK_NET_FILE):
+        shutil.copy(WEIGHTS_DIR / name, folder)
     main([str(runs["finder"]), str(runs["pair"]), str(folder), "--weights", str(WEIGHTS_DIR)])
     return folder
 
@@ -106,7 +107,7 @@ def test_the_reader_says_what_the_network_says(packed: Path, source: CropSource,
 def test_the_engine_loads_what_was_packed(packed: Path) -> None:
     engine = create_engine("twohand", EngineOptions(weights_dir=packed, threads=1))
     assert engine.name == "twohand"
-    assert set(engine.settings) == {OPEN_WEIGHTS_FILE, OPEN_PAIR_FILE, OPEN_FINDER_FILE}
+    assert set(engine.settings) == {OPEN_WEIGHTS_FILE, OPEN_PAIR_FILE, OPEN_FINDER_FILE, LANDMARK_NET_FILE}
     assert engine.models["left"].sha256 == open_hands()[1].sha256
     # No weight is shipped twice.
     weights, *graphs = (
@@ -120,7 +121,7 @@ def test_untrained_stage_one_proposes_usable_squares_or_nothing(packed: Path, so
     assert all(region.usable for palm in palms for region in palm.regions.values())
 
 
-@pytest.mark.parametrize("name", [OPEN_WEIGHTS_FILE, OPEN_PAIR_FILE, OPEN_FINDER_FILE])
+@pytest.mark.parametrize("name", [OPEN_WEIGHTS_FILE, OPEN_PAIR_FILE, OPEN_FINDER_FILE, LANDMARK_NET_FILE])
 def test_a_file_that_is_missing_or_damaged_is_named(packed: Path, tmp_path: Path, name: str) -> None:
     folder = tmp_path / "weights"
     shutil.copytree(packed, folder)
