@@ -25,6 +25,7 @@ from .engine import NO_BOXES, Box, FrameBoxes, HandInFrame
 from .fitted_frames import as_fitted, followed_back, hand_in_frame, refined
 from .hand_evidence import Expectation
 from .pair_reader import PairAnswer
+from .second_hand import look_beside, trust
 
 _LEAST_PRESENCE: Final[dict[Expectation, float]] = {"new": 0.5, "followed": 0.3, "boxed": 0.1}
 _LEAST_CERTAINTY: Final[dict[Expectation, float]] = {"new": 0.1, "followed": 0.05, "boxed": 0.04}
@@ -167,6 +168,8 @@ class TwoHandsRun:
         missing: list[Side] = [side for side in SIDES if side not in seen.hands and side not in boxes.given]
         if missing and self._frames_to_search <= 0:
             seen = self._search(source, seen, missing, boxes, expected)
+            if not self._previous:
+                seen = self._with_second_hand(source, seen, missing, expected)
             self._frames_to_search = _SEARCH_EVERY
         self._unread_boxes = frozenset(side for side in boxes.given if side not in seen.hands)
         return seen
@@ -246,7 +249,7 @@ class TwoHandsRun:
         if seen is not None and _lies_in(seen, box):
             turned.append(seen)
         looks = [self._reader.read(source, {side: region}).hands[side] for region in turned]
-        best = max(range(len(turned)), key=lambda index: _trust(looks[index]))
+        best = max(range(len(turned)), key=lambda index: trust(looks[index]))
         region = Region.from_joints(looks[best].joints_px)
         return region if region.usable and _lies_in(region, box) else turned[best]
 
@@ -276,6 +279,22 @@ class TwoHandsRun:
             together: dict[Side, Region] = {side: Region.from_joints(hand.joints_px) for side, hand in kept.items()}
             answer = self._reader.read(source, _usable(together)).answer
         return Sight(kept, answer)
+
+    def _with_second_hand(
+        self, source: CropSource, seen: Sight, missing: list[Side], expected: Mapping[Side, Expectation]
+    ) -> Sight:
+        """Where one hand is seen in a picture about which nothing was known: the other one, if it holds the first.
+
+        It takes as long as twenty frames do, so that a clip can afford it once.
+        """
+        still: list[Side] = [side for side in missing if side not in seen.hands]
+        if len(still) != 1 or len(seen.hands) != 1:
+            return seen
+        both = look_beside(self._reader, source, still[0], seen.hands)
+        if both is None:
+            return seen
+        kept = self._believed({**both.hands, **seen.hands}, expected)
+        return Sight(kept, both.answer) if len(kept) == len(SIDES) else seen
 
     # --- what is there ----------------------------------------------------------------------------------------------
 
@@ -311,7 +330,7 @@ class TwoHandsRun:
         }
         if len(kept) == len(SIDES) and _same_hand(kept["right"].joints_px, kept["left"].joints_px):
             # It is what the user calls it, else what it looks more like.
-            weaker = min(kept, key=lambda side: (expected[side] == "boxed" or side in self._pinned, _trust(kept[side])))
+            weaker = min(kept, key=lambda side: (expected[side] == "boxed" or side in self._pinned, trust(kept[side])))
             del kept[weaker]
         return kept
 
@@ -321,10 +340,6 @@ def _crop_of(sight: Sight) -> SquareCrop | None:
     if not sight.hands:
         return None
     return crop_around(np.concatenate([hand.joints_px for hand in sight.hands.values()]))
-
-
-def _trust(hand: HandObservation) -> float:
-    return hand.presence * float(np.median(hand.joints_confidence))
 
 
 def _same_hand(joints_px: NDArray[np.float64], others_px: NDArray[np.float64]) -> bool:
