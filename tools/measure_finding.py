@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from inference.detect.crops import CropSource
 from inference.detect.finder import HandFinder
+from inference.detect.landmark_net import LandmarkNet
 from inference.detect.region import Region
 from inference.engines.open_finder import OpenFinder
 from inference.engines.open_proposer import OpenProposer
@@ -43,8 +44,9 @@ def landmarks(weights_dir: Path, threads: int) -> Locate:
 
 
 def open_network(weights_dir: Path, threads: int) -> Locate:
-    """Stage one's palms, their sides told by stage two."""
-    proposer = OpenProposer(OpenFinder(weights_dir, threads), PairReader(weights_dir, threads))
+    """Stage one's palms, their sides told by stage two and the landmark net."""
+    reader, landmark_net = PairReader(weights_dir, threads), LandmarkNet(weights_dir, threads)
+    proposer = OpenProposer(OpenFinder(weights_dir, threads), reader, landmark_net)
 
     def locate(rgb: NDArray[np.uint8]) -> dict[Side, Region]:
         return proposer.propose(CropSource(rgb))

@@ -42,6 +42,13 @@ class PlacedHand:
     error_share: float
 
 
+def knuckle_offset_m(answer: CropAnswer, crop: SquareCrop, camera: Camera, models: Mapping[Side, HandModel]) -> Array:
+    """(3,) from the right hand's middle knuckle to the left one's in camera axes, as an answer has it."""
+    model, index = models["right"], SIDES.index("right")
+    rest_m = model.joint_template + model.joint_shapedirs @ answer.betas[index]
+    return turn_to_ray(camera, crop.centre_px) @ offset_between(answer.trans, palm_length_m(rest_m))
+
+
 def place_answer(
     answer: CropAnswer,
     crop: SquareCrop,
@@ -68,7 +75,7 @@ def place_answer(
         points[side] = pose_hand(models[side], quat_wxyz_to_matrix(local), answer.betas[index], np.zeros(3)).points_m
     if len(points) == len(SIDES):
         right, left = points["right"], points["left"]
-        apart = turn @ offset_between(answer.trans, palm_length_m(right))
+        apart = knuckle_offset_m(answer, crop, camera, models)
         points["left"] = left + (right[MIDDLE_MCP] + apart - left[MIDDLE_MCP])
     order = list(points)
     if not order:

@@ -11,7 +11,7 @@ import numpy as np
 from ..clip import Clip
 from ..detect.observation import HandObservation
 from ..fit.hand_fitter import FittedHand, HandFitter
-from ..hands.joints import Side
+from ..hands.joints import MIDDLE_MCP, Side
 from .engine import HandInFrame
 
 _HOPELESS_SHARE: Final = 0.25
@@ -53,15 +53,22 @@ def hand_in_frame(observation: HandObservation, hand: FittedHand) -> HandInFrame
     )
 
 
-def refined(clip: Clip, fitter: HandFitter) -> Clip:
-    """The whole clip fitted again with one shape for both hands."""
+def refined(clip: Clip, fitter: HandFitter, *, related: bool = False) -> Clip:
+    """The whole clip fitted again with one shape for both hands.
+
+    Parameters
+    ----------
+    related : what one hand is to the other in each frame is known from more than their sizes, and counts
+    """
     known = clip.betas[clip.present]
+    apart_m = clip.joints_m[1, :, MIDDLE_MCP] - clip.joints_m[0, :, MIDDLE_MCP]
     result = fitter.refine_clip(
         clip.present,
         clip.joints_px,
         clip.joints_px_confidence,
         clip.quat_wxyz,
         np.median(known, axis=0) if len(known) else None,
+        offset_m=apart_m if related else None,
     )
     return replace(
         clip,

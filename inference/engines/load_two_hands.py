@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..detect.nets import OPEN_FINDER_FILE, OPEN_PAIR_FILE, OPEN_WEIGHTS_FILE, expected_sha256
+from ..detect.landmark_net import LandmarkNet
+from ..detect.nets import LANDMARK_NET_FILE, OPEN_FINDER_FILE, OPEN_PAIR_FILE, OPEN_WEIGHTS_FILE, expected_sha256
 from ..hands.open_hand import load_hand_models
 from ..runtime import cpu_threads
 from .open_finder import OpenFinder
 from .open_proposer import OpenProposer
 from .pair_reader import PairReader
+from .second_opinion import SecondOpinion
 from .two_hands import TwoHandsEngine
 
 if TYPE_CHECKING:
@@ -27,8 +29,10 @@ def load_two_hands(options: EngineOptions) -> TwoHandsEngine:
     """
     threads = cpu_threads(options.threads)
     sums = expected_sha256(options.weights_dir)
-    files = (OPEN_WEIGHTS_FILE, OPEN_FINDER_FILE, OPEN_PAIR_FILE)
+    files = (OPEN_WEIGHTS_FILE, OPEN_FINDER_FILE, OPEN_PAIR_FILE, LANDMARK_NET_FILE)
     settings: Mapping[str, Any] = {name: sums.get(name, "") for name in files}
     reader = PairReader(options.weights_dir, threads)
-    proposer = OpenProposer(OpenFinder(options.weights_dir, threads), reader)
-    return TwoHandsEngine(reader, proposer, load_hand_models(options.weights_dir), settings)
+    landmarks = LandmarkNet(options.weights_dir, threads)
+    proposer = OpenProposer(OpenFinder(options.weights_dir, threads), reader, landmarks)
+    models = load_hand_models(options.weights_dir)
+    return TwoHandsEngine(reader, proposer, models, settings, SecondOpinion(landmarks, models))

@@ -12,23 +12,25 @@ from numpy.typing import NDArray
 
 from ..camera import Camera
 from ..clip import Clip
-from ..crops import crop_around
+from ..crops import SquareCrop, crop_around
 from ..detect.crops import CropSource
 from ..detect.observation import HandObservation
 from ..detect.region import Region
 from ..fit.hand_fitter import FittedHand, HandFitter
 from ..hands.joints import SIDES, Side
 from ..hands.model import HandModel
-from .answer_placement import PlacedHand, place_answer
+from .answer_placement import PlacedHand, knuckle_offset_m, place_answer
 from .crop_answer import CropAnswer
 from .engine import NO_BOXES, Box, FrameBoxes, HandInFrame
 from .fitted_frames import as_fitted, followed_back, hand_in_frame, refined
 from .hand_evidence import Expectation
 from .pair_reader import PairAnswer
+from .second_hand import look_beside, trust
 
 _LEAST_PRESENCE: Final[dict[Expectation, float]] = {"new": 0.5, "followed": 0.3, "boxed": 0.1}
-_LEAST_CERTAINTY: Final[dict[Expectation, float]] = {"new": 0.06, "followed": 0.05, "boxed": 0.04}
-"""Median over the joints."""
+_LEAST_CERTAINTY: Final[dict[Expectation, float]] = {"new": 0.1, "followed": 0.05, "boxed": 0.04}
+"""Median over the joints. That of a new hand: with 0.06 there were 33 wrong hands among 271, with 0.1 26 among 261; on
+the pictures of `open_proposer`'s numbers."""
 _SEARCH_EVERY: Final = 5
 """With a hand missing, it is looked for every so many frames, and at once after a loss."""
 _BOX_TURNS: Final = 8
@@ -54,6 +56,24 @@ class Proposer(Protocol):
         ...
 
 
+class Opinion(Protocol):
+    """Where else joints may be (`SecondOpinion`)."""
+
+    def fused(
+        self, source: CropSource, hands: Mapping[Side, HandObservation], answer: CropAnswer
+    ) -> dict[Side, HandObservation]:
+        """The hands with better joints; `answer` has their poses."""
+        ...
+
+
+class Nets(NamedTuple):
+    """What looks at pictures, see `TwoHandsEngine`."""
+
+    reader: SquareReader
+    proposer: Proposer
+    second_opinion: Opinion | None
+
+
 class Sight(NamedTuple):
     """What the networks say of one frame.
 
@@ -77,28 +97,35 @@ class TwoHandsEngine:
     proposer : stage one
     models : the open hand
     settings : see `Engine.settings`
+    second_opinion : what else is asked where joints are, before the fit; None: nobody
     """
 
     name = "twohand"
 
     def __init__(
-        self, reader: SquareReader, proposer: Proposer, models: Mapping[Side, HandModel], settings: Mapping[str, Any]
+        self,
+        reader: SquareReader,
+        proposer: Proposer,
+        models: Mapping[Side, HandModel],
+        settings: Mapping[str, Any],
+        second_opinion: Opinion | None = None,
     ) -> None:
         self.models, self.settings = models, settings
-        self._reader, self._proposer = reader, proposer
+        self._nets = Nets(reader, proposer, second_opinion)
 
     def start(self, camera: Camera) -> TwoHandsRun:
         """See `Engine.start`."""
         # The network was taught the model's own joints: nothing lies between them and what it sees.
         fitter = HandFitter(self.models, camera, offsets_m=np.zeros((21, 3)))
-        return TwoHandsRun(self._reader, self._proposer, fitter)
+        return TwoHandsRun(self._nets, fitter)
 
 
 class TwoHandsRun:
     """One clip through the engine."""
 
-    def __init__(self, reader: SquareReader, proposer: Proposer, fitter: HandFitter) -> None:
-        self._reader, self._proposer, self._fitter = reader, proposer, fitter
+    def __init__(self, nets: Nets, fitter: HandFitter) -> None:
+        self._reader, self._proposer, self._second_opinion = nets
+        self._fitter = fitter
         self._previous: dict[Side, FittedHand] = {}
         self._frames_to_search = 0
         self._pinned: frozenset[Side] = frozenset()  # sides that the user said, as long as the hand is followed
@@ -111,15 +138,16 @@ class TwoHandsRun:
 
     def reconstruct_frame(self, rgb: NDArray[np.uint8], boxes: FrameBoxes = NO_BOXES) -> dict[Side, HandInFrame]:
         """See `EngineRun.reconstruct_frame`."""
-        seen = self.see(rgb, boxes).hands
-        fitted = self._fitter.fit_frame(seen, self._previous)
+        sight = self.see(rgb, boxes)
+        seen = self._agreed(CropSource(rgb), sight)
+        fitted = self._fitter.fit_frame(seen, self._previous, self._offset_m(sight))
         self._previous = fitted
         self._pinned = frozenset(side for side in (*self._pinned, *boxes.given) if side in fitted)
         return {side: hand_in_frame(seen[side], hand) for side, hand in fitted.items()}
 
     def place(self, sight: Sight) -> dict[Side, PlacedHand]:
         """The hands as the networks alone have them, without the fit: poses, shapes and relation are stage two's."""
-        crop = crop_around(np.concatenate([hand.joints_px for hand in sight.hands.values()])) if sight.hands else None
+        crop = _crop_of(sight)
         if crop is None or sight.answer is None:
             return {}
         answer = replace(sight.answer, peaks_px=crop.to_crop(sight.answer.peaks_px))
@@ -140,6 +168,8 @@ class TwoHandsRun:
         missing: list[Side] = [side for side in SIDES if side not in seen.hands and side not in boxes.given]
         if missing and self._frames_to_search <= 0:
             seen = self._search(source, seen, missing, boxes, expected)
+            if not self._previous:
+                seen = self._with_second_hand(source, seen, missing, expected)
             self._frames_to_search = _SEARCH_EVERY
         self._unread_boxes = frozenset(side for side in boxes.given if side not in seen.hands)
         return seen
@@ -155,10 +185,12 @@ class TwoHandsRun:
         known: dict[Side, HandInFrame] = {**later, **beside}
         regions: dict[Side, Region] = {side: Region.from_joints(self._joints_px(hand)) for side, hand in known.items()}
         expected: dict[Side, Expectation] = {side: "boxed" if side in pinned else "followed" for side in known}
-        hands = self._reader.read(CropSource(rgb), _usable(regions)).hands
-        hands = self._believed({side: hand for side, hand in hands.items() if side in later}, expected)
+        source = CropSource(rgb)
+        answer = self._reader.read(source, _usable(regions))
+        hands = self._believed({side: hand for side, hand in answer.hands.items() if side in later}, expected)
         # What this frame already has is not found a second time.
         taken = [self._joints_px(hand) for hand in beside.values()]
+        hands = self._agreed(source, Sight(hands, answer.answer))
         back: dict[Side, HandObservation] = {
             side: hand
             for side, hand in hands.items()
@@ -179,7 +211,20 @@ class TwoHandsRun:
 
     def refine(self, clip: Clip) -> Clip:
         """See `EngineRun.refine`."""
-        return refined(clip, self._fitter)
+        return refined(clip, self._fitter, related=True)
+
+    def _agreed(self, source: CropSource, sight: Sight) -> dict[Side, HandObservation]:
+        """The hands as the fit is given them."""
+        if self._second_opinion is None or sight.answer is None:
+            return sight.hands
+        return self._second_opinion.fused(source, sight.hands, sight.answer)
+
+    def _offset_m(self, sight: Sight) -> NDArray[np.float64] | None:
+        """What the left hand is to the right one (`fit.relation`), where the network saw both."""
+        crop = _crop_of(sight)
+        if crop is None or sight.answer is None or len(sight.hands) < len(SIDES):
+            return None
+        return knuckle_offset_m(sight.answer, crop, self._fitter.camera, self._fitter.models)
 
     # --- where to look ----------------------------------------------------------------------------------------------
 
@@ -204,7 +249,7 @@ class TwoHandsRun:
         if seen is not None and _lies_in(seen, box):
             turned.append(seen)
         looks = [self._reader.read(source, {side: region}).hands[side] for region in turned]
-        best = max(range(len(turned)), key=lambda index: _trust(looks[index]))
+        best = max(range(len(turned)), key=lambda index: trust(looks[index]))
         region = Region.from_joints(looks[best].joints_px)
         return region if region.usable and _lies_in(region, box) else turned[best]
 
@@ -229,7 +274,27 @@ class TwoHandsRun:
         found = self._settled(source, _usable(regions), expected)
         # The second hand in sight must not cost the first: what was seen alone stays, unless both are the same hand.
         kept = self._believed({**seen.hands, **found.hands}, expected)
-        return Sight(kept, found.answer if found.hands else seen.answer)
+        answer = found.answer if found.hands else seen.answer
+        if len(kept) == len(SIDES) > len(found.hands):  # each from a look of its own, which cannot tell their relation
+            together: dict[Side, Region] = {side: Region.from_joints(hand.joints_px) for side, hand in kept.items()}
+            answer = self._reader.read(source, _usable(together)).answer
+        return Sight(kept, answer)
+
+    def _with_second_hand(
+        self, source: CropSource, seen: Sight, missing: list[Side], expected: Mapping[Side, Expectation]
+    ) -> Sight:
+        """Where one hand is seen in a picture about which nothing was known: the other one, if it holds the first.
+
+        It takes as long as twenty frames do, so that a clip can afford it once.
+        """
+        still: list[Side] = [side for side in missing if side not in seen.hands]
+        if len(still) != 1 or len(seen.hands) != 1:
+            return seen
+        both = look_beside(self._reader, source, still[0], seen.hands)
+        if both is None:
+            return seen
+        kept = self._believed({**both.hands, **seen.hands}, expected)
+        return Sight(kept, both.answer) if len(kept) == len(SIDES) else seen
 
     # --- what is there ----------------------------------------------------------------------------------------------
 
@@ -265,13 +330,16 @@ class TwoHandsRun:
         }
         if len(kept) == len(SIDES) and _same_hand(kept["right"].joints_px, kept["left"].joints_px):
             # It is what the user calls it, else what it looks more like.
-            weaker = min(kept, key=lambda side: (expected[side] == "boxed" or side in self._pinned, _trust(kept[side])))
+            weaker = min(kept, key=lambda side: (expected[side] == "boxed" or side in self._pinned, trust(kept[side])))
             del kept[weaker]
         return kept
 
 
-def _trust(hand: HandObservation) -> float:
-    return hand.presence * float(np.median(hand.joints_confidence))
+def _crop_of(sight: Sight) -> SquareCrop | None:
+    """The square round all hands of a frame, whose middle the network's answer looks along; None without hands."""
+    if not sight.hands:
+        return None
+    return crop_around(np.concatenate([hand.joints_px for hand in sight.hands.values()]))
 
 
 def _same_hand(joints_px: NDArray[np.float64], others_px: NDArray[np.float64]) -> bool:

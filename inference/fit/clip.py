@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 from ..camera import Camera
 from .contact import Contact
 from .kinematics import HandState, Skeletons
-from .objective import Anchor, Objective, Weights
+from .objective import Anchor, BetweenHands, Objective, Weights
 from .observed import observed_from_points
+from .relation import Relation
 from .solver import ShapePrior, solve
 from .start import place
 
@@ -25,7 +27,7 @@ _SHAPE_FRAMES: Final = 64
 _INDEPENDENT_FRAMES: Final = 8.0
 """The nets err alike in neighbouring frames: however many are used, they count as this many."""
 _ANCHOR_SPREAD_RAD: Final = 0.1
-_SHAPE_ITERATIONS, _REFIT_ITERATIONS, _PARTING_ITERATIONS = 15, 4, 10
+_SHAPE_ITERATIONS, _REFIT_ITERATIONS, _RELATING_ITERATIONS, _PARTING_ITERATIONS = 15, 4, 4, 10
 _HELD_SHAPE: Final = 1e6
 _ABSENT_DEPTH_M: Final = 0.5
 
@@ -61,12 +63,13 @@ def refine(
     betas: Array | None,
     *,
     contact: Contact | None = None,
+    offset_m: Array | None = None,
 ) -> ClipFit:
     """One shape for the clip, robust against bad frames, and every frame fitted with it, from the poses given.
 
     What the picture leaves open stays as it was found frame by frame; nothing is smoothed. Memory does not grow with
     the clip beyond the arrays given and returned. With `contact`, hands that ended up in each other are fitted once
-    more so that they do not.
+    more so that they do not. With `offset_m` (F, 3), see `Relation`, so are all hands that are seen together.
     """
     start = np.zeros(skeletons.shape_count) if betas is None else np.asarray(betas, dtype=np.float64)
     shape = _one_shape(skeletons, camera, weights, frames, start)
@@ -79,28 +82,41 @@ def refine(
         objective, state = _problem(skeletons, camera, weights, chunk, shape)
         # As many steps for every frame, so that a frame's pose does not depend on what else is in its chunk.
         state, _ = solve(objective, state, "fixed", _REFIT_ITERATIONS, tolerance=0.0)
+        both = chunk.present.all(axis=0)
+        if offset_m is not None:
+            together = np.flatnonzero(both)
+            _fit_together(
+                objective, state, together, (Relation(skeletons, offset_m[part[together]]),), _RELATING_ITERATIONS
+            )
         if contact is not None:
-            _part(objective, contact, state, chunk.present.all(axis=0))
+            inside = np.flatnonzero(both & (contact.overlap_m(state) > 0))
+            relation = () if offset_m is None else (Relation(skeletons, offset_m[part[inside]]),)
+            _fit_together(objective, state, inside, (contact, *relation), _PARTING_ITERATIONS)
         present = chunk.present[..., None]
         quat[:, part] = np.where(present[..., None], np.swapaxes(skeletons.quat_wxyz(state), 0, 1), quat[:, part])
         translation[:, part] = np.where(present, np.swapaxes(state.translation_m, 0, 1), 0.0)
     return ClipFit(quat, translation, shape)
 
 
-def _part(objective: Objective, contact: Contact, state: HandState, both: NDArray[np.bool_]) -> None:
-    """Change the poses of `state` in frames that show `both` hands, and show them in each other."""
-    frames = np.flatnonzero(both & (contact.overlap_m(state) > 0))
+def _fit_together(
+    objective: Objective,
+    state: HandState,
+    frames: NDArray[np.intp],
+    terms: Sequence[BetweenHands],
+    iterations: int,
+) -> None:
+    """Fit both hands of some frames of `state` again, with the terms that are about both."""
     if len(frames) == 0:
         return
     anchor = objective.anchor
     if anchor is not None:
         anchor = Anchor(anchor.wrist[frames], anchor.angles[frames], anchor.spread_rad)
     observed = objective.observed.take(frames)
-    parting = Objective(objective.skeletons, observed, objective.weights, anchor, contact)
+    together = Objective(objective.skeletons, observed, objective.weights, anchor, terms)
     within = HandState(*(array[frames] for array in vars(state).values()))
     # The hands of a frame are judged together, so the scope is the frame; the clip's one shape stays.
     held = ShapePrior(state.betas[frames], _HELD_SHAPE)
-    within, _ = solve(parting, within, "frame", _PARTING_ITERATIONS, prior=held, tolerance=0.0)
+    within, _ = solve(together, within, "frame", iterations, prior=held, tolerance=0.0)
     state.translation_m[frames], state.wrist[frames] = within.translation_m, within.wrist
     state.finger_rotvec[frames] = within.finger_rotvec
 

@@ -21,6 +21,7 @@ from .kinematics import CHAIN_ORDER, POINT_ORDER, HandState, Skeletons
 from .landmark_offsets import landmark_offsets_m
 from .objective import Objective, Weights
 from .observed import box_side_px, observed_from_points, stack_observations, usable_points, why_refused
+from .relation import Relation
 from .solver import ShapePrior, solve
 from .start import START_COUNT, fresh_starts, place
 
@@ -103,7 +104,10 @@ class HandFitter:
         self._tips = {side: _tips_alone(model) for side, model in self.models.items()}
 
     def fit_frame(
-        self, observations: Mapping[Side, HandObservation], previous: Mapping[Side, FittedHand] | None = None
+        self,
+        observations: Mapping[Side, HandObservation],
+        previous: Mapping[Side, FittedHand] | None = None,
+        offset_m: Array | None = None,
     ) -> dict[Side, FittedHand]:
         """Fit the hands seen in one frame; both share one shape.
 
@@ -113,6 +117,8 @@ class HandFitter:
             `refusals` says why
         previous : fits of the frame before, where there are any: the start, unless a fresh start explains the frame
             clearly better
+        offset_m : (3,) from the right hand's middle knuckle to the left one's, camera axes, where a network says it;
+            counts where both hands are fitted
         """
         self.refusals = {
             side: reason for side in SIDES if side in observations and (reason := why_refused(observations[side]))
@@ -122,7 +128,9 @@ class HandFitter:
             return {}
         joints_px, confidence, relative_m = stack_observations(observations, sides)
         observed = observed_from_points(self.camera, joints_px, confidence, relative_m)
-        objective = Objective(self._skeletons_of(sides), observed, self.weights)
+        skeletons = self._skeletons_of(sides)
+        related = (Relation(skeletons, offset_m[None]),) if offset_m is not None and len(sides) == len(SIDES) else ()
+        objective = Objective(skeletons, observed, self.weights, between=related)
         known: dict[Side, FittedHand] = {side: hand for side, hand in (previous or {}).items() if side in sides}
         state, cost = self._solve_frame(objective, relative_m[..., CHAIN_ORDER, :], sides, known)
         for index, side in enumerate(sides):
@@ -141,6 +149,8 @@ class HandFitter:
         joints_px_confidence: Array,
         quat_wxyz: Array,
         betas: Array | None = None,
+        *,
+        offset_m: Array | None = None,
     ) -> RefinedClip:
         """Give a clip one shape, shared by both hands, and fit all its frames again with it.
 
@@ -152,6 +162,7 @@ class HandFitter:
         joints_px, joints_px_confidence : (2, F, 21, 2), (2, F, 21) the joints as observed (`FittedHand.joints_px`)
         quat_wxyz : (2, F, 16, 4) local rotations as `fit_frame` found them
         betas : (S,) or (2, S) shape to start from
+        offset_m : (F, 3) see `fit_frame`; not a number where nobody says
         """
         shown = [index for index in range(len(SIDES)) if present[index].any()]
         hands, frames = present.shape
@@ -165,8 +176,10 @@ class HandFitter:
             if len(shown) < hands:  # a copy; with both hands, the arrays as they are
                 stored = ClipFrames(*(getattr(stored, name)[shown] for name in stored.__dataclass_fields__))
             start = None if betas is None else np.atleast_2d(betas).mean(axis=0)
-            contact = Contact(skeletons, [self.models[side] for side in SIDES]) if len(shown) == len(SIDES) else None
-            fitted = refine(skeletons, self.camera, self.weights, stored, start, contact=contact)
+            two = len(shown) == len(SIDES)
+            contact = Contact(skeletons, [self.models[side] for side in SIDES]) if two else None
+            offsets = offset_m if two else None
+            fitted = refine(skeletons, self.camera, self.weights, stored, start, contact=contact, offset_m=offsets)
             quat[shown], translation[shown] = fitted.quat_wxyz, fitted.translation_m
             shapes[:] = fitted.betas
             for index in shown:
@@ -205,26 +218,30 @@ class HandFitter:
             before = np.mean([hand.betas for hand in previous.values()], axis=0)
             # Product of two normal distributions: what was found before, and how hands are in general.
             prior = ShapePrior(before * (_SHAPE_MEMORY / (1.0 + _SHAPE_MEMORY)), 1.0 + _SHAPE_MEMORY)
+        # What one hand is to the other is no reason to change the pose of one of them.
+        alone = Objective(objective.skeletons, objective.observed, self.weights)
         if len(previous) < len(sides):
-            state, _ = self._search(objective, relative_m, prior)
+            state, _ = self._search(alone, relative_m, prior)
         else:
-            tracked, cost = self._follow(objective, [previous[side] for side in sides], prior)
+            tracked = self._follow(objective, [previous[side] for side in sides], prior)
+            cost = alone.cost(tracked)
             if np.all(cost < _GOOD_COST_A_POINT * objective.observed.weight.sum(axis=-1)):
                 return tracked, cost
-            fresh, fresh_cost = self._search(objective, relative_m, prior)
+            fresh, fresh_cost = self._search(alone, relative_m, prior)
             # The pose of the frame before keeps its place unless another is clearly better: no flicker between two.
             state = tracked.select(fresh_cost < _CLEARLY_BETTER * cost, fresh)
             state.betas = tracked.betas
         return solve(objective, state, "frame", _FINAL_ITERATIONS, prior=prior)
 
-    def _follow(self, objective: Objective, hands: list[FittedHand], prior: ShapePrior) -> tuple[HandState, Array]:
+    def _follow(self, objective: Objective, hands: list[FittedHand], prior: ShapePrior) -> HandState:
         """The hands of the frame before, moved onto this frame's landmarks."""
         state = objective.skeletons.state_from_quat(
             np.stack([hand.quat_wxyz for hand in hands])[None],
             np.stack([hand.translation_m for hand in hands])[None],
             np.tile(np.asarray(prior.mean), (1, len(hands), 1)),
         )
-        return solve(objective, state, "frame", _TRACKING_ITERATIONS, prior=prior, tolerance=_TRACKING_TOLERANCE)
+        state, _ = solve(objective, state, "frame", _TRACKING_ITERATIONS, prior=prior, tolerance=_TRACKING_TOLERANCE)
+        return state
 
     def _search(self, objective: Objective, relative_m: Array, prior: ShapePrior) -> tuple[HandState, Array]:
         """For every hand the best of several fresh starts, each led to its own minimum; and their costs (1, H)."""

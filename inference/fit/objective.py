@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..hands.joint_limits import DIP_PER_PIP
 from ..hands.rotations import matrix_to_rotvec
-from .contact import Contact
 from .kinematics import BONE_PARENTS, FINGER_COUNT, POINT_ORDER, WRIST_PARAMETERS, HandState, Skeletons
 
 Array = NDArray[np.float64]
@@ -84,6 +84,18 @@ class NormalEquations:
         )
 
 
+class BetweenHands(Protocol):
+    """A term about both hands of a frame (`contact`, `relation`)."""
+
+    def cost(self, state: HandState) -> Array:
+        """(N, H) costs; half of a frame's for each hand."""
+        ...
+
+    def equations(self, state: HandState) -> tuple[Array, Array, Array]:
+        """Costs (N, H), gradients (N, H, P + S) and matrices (N, H, P + S, P + S)."""
+        ...
+
+
 class Objective:
     """The cost of hands given what was observed (half the sum of squared, robustified residuals)."""
 
@@ -93,10 +105,10 @@ class Objective:
         observed: Observed,
         weights: Weights,
         anchor: Anchor | None = None,
-        contact: Contact | None = None,
+        between: Sequence[BetweenHands] = (),
     ) -> None:
         self.skeletons, self.observed, self.weights, self.anchor = skeletons, observed, weights, anchor
-        self.contact = contact
+        self.between = between
         limits = skeletons.limits
         precision = 1.0 / limits[:, 3] ** 2
         coupling = _coupling_rows(skeletons) / weights.dip_coupling_rad
@@ -113,7 +125,7 @@ class Objective:
         points = self.skeletons.points_m(state)
         error, bone_error = self._errors(points)
         cost = self._sum_costs(points, error, bone_error, self.skeletons.free_angles(state)) + self._anchor_cost(state)
-        return cost if self.contact is None else cost + self.contact.cost(state)
+        return cost + sum(term.cost(state) for term in self.between)
 
     def normal_equations(self, state: HandState) -> NormalEquations:
         """Costs, gradients and Gauss-Newton matrices at `state`."""
@@ -140,11 +152,11 @@ class Objective:
         transposed = np.swapaxes(rows, -1, -2)
         matrix, gradient = transposed @ rows, (transposed @ residual[..., None])[..., 0]
         split = self.skeletons.parameter_count
-        if self.contact is not None:
-            of_contact = self.contact.equations(state)
-            cost = cost + of_contact[0]
-            gradient += of_contact[1]
-            matrix += of_contact[2]
+        for term in self.between:
+            of_term = term.equations(state)
+            cost = cost + of_term[0]
+            gradient += of_term[1]
+            matrix += of_term[2]
         matrix[..., WRIST_PARAMETERS:split, WRIST_PARAMETERS:split] += self._anatomy
         gradient[..., WRIST_PARAMETERS:split] += angles @ self._anatomy - self._anatomy_pull
         if self.anchor is not None:

@@ -32,7 +32,7 @@ SHIPPED_LICENCES: Final = {
 """Licences of the shipped files as ``weights/README.md`` has them; a test keeps both alike."""
 _SHIPPED_ENGINES: Final = {
     "landmarks": (OPEN_HAND_FILE, PALM_NET_FILE, LANDMARK_NET_FILE),
-    "twohand": (OPEN_HAND_FILE, OPEN_WEIGHTS_FILE, OPEN_FINDER_FILE, OPEN_PAIR_FILE),
+    "twohand": (OPEN_HAND_FILE, OPEN_WEIGHTS_FILE, OPEN_FINDER_FILE, OPEN_PAIR_FILE, LANDMARK_NET_FILE),
 }
 """What the engines need that need nothing of the user's."""
 _FREE: Final = "Apache-2.0 and CC0-1.0: results are free for any use, commercial use too"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from inference.detect.crops import CropSource
+from inference.detect.landmark_net import Landmarks
 from inference.detect.observation import HandObservation
 from inference.detect.region import Region
 from inference.engines.crop_answer import CropAnswer
@@ -31,11 +32,31 @@ def palm(x: float, score: float, right: float = 0.5) -> FoundPalm:
     return FoundPalm(score, right, {"right": Region((x, 20.0), 20.0), "left": Region((x, 21.0), 20.0)})
 
 
+class LandmarkNet:
+    """Says how probably a hand is a right one by the place's x; half where nothing else was told."""
+
+    def __init__(self, right: Mapping[float, float]) -> None:
+        self.right = right
+
+    def read(self, source: CropSource, regions: Sequence[Region]) -> list[Landmarks]:
+        assert source is SOURCE
+        return [
+            Landmarks(np.zeros((21, 2)), np.zeros((21, 3)), 1.0, self.right.get(region.center_px[0], 0.5), region)
+            for region in regions
+        ]
+
+
 class Stages:
     """Stage one says `palms`, stage two the presence of each side by the place's x."""
 
-    def __init__(self, palms: list[FoundPalm], presence: Mapping[float, tuple[float, float]]) -> None:
+    def __init__(
+        self,
+        palms: list[FoundPalm],
+        presence: Mapping[float, tuple[float, float]],
+        landmarks_right: Mapping[float, float] | None = None,
+    ) -> None:
         self.palms, self.presence = palms, presence
+        self.landmarks = LandmarkNet(landmarks_right or {})
 
     def find(self, source: CropSource) -> list[FoundPalm]:
         assert source is SOURCE
@@ -51,7 +72,8 @@ class Stages:
 
     def proposed(self) -> dict[Side, float]:
         """The x of each side's place."""
-        return {side: region.center_px[0] for side, region in OpenProposer(self, self).propose(SOURCE).items()}
+        proposer = OpenProposer(self, self, self.landmarks)
+        return {side: region.center_px[0] for side, region in proposer.propose(SOURCE).items()}
 
 
 def test_stage_two_tells_the_sides() -> None:
@@ -73,7 +95,8 @@ def test_a_palm_that_stage_one_doubts_is_no_hand() -> None:
 
 
 def test_the_square_is_that_of_the_side() -> None:
-    proposed = OpenProposer(stages := Stages([palm(10, 0.7)], {10: (0.1, 0.95)}), stages).propose(SOURCE)
+    stages = Stages([palm(10, 0.7)], {10: (0.1, 0.95)})
+    proposed = OpenProposer(stages, stages, stages.landmarks).propose(SOURCE)
     assert proposed == {"left": Region((10.0, 21.0), 20.0)}
 
 
