@@ -6,6 +6,8 @@ import threading
 from pathlib import Path
 from typing import Any, Final
 
+import torch
+
 from ..datasets import PictureReader
 from ..evaluation.drawn_set import DrawnSet
 from ..evaluation.evaluate import evaluate
@@ -86,8 +88,8 @@ class DrawnBench:
 
 
 def _load_pair(path: Path, models: tuple[HandModel, HandModel]) -> PairNet:
-    """A run's pair network, in evaluation mode."""
+    """A run's pair network, in evaluation mode, on the GPU where there is one."""
     saved = load_stage(path, "pair", hashes_of(models))
     network = PairNet(saved.identity.configuration.network_configuration(), models)
     network.load_state_dict(saved.weights)
-    return network.eval()
+    return network.eval().to("cuda" if torch.cuda.is_available() else "cpu")

@@ -30,7 +30,7 @@ class PairSource:
 
     Parameters
     ----------
-    network : in evaluation mode
+    network : on its device, in evaluation mode
     drawn : the data set that is evaluated on
     stages : read the answer after so many refinements, where only the last one has meshes; None for all of them
     """
@@ -45,9 +45,10 @@ class PairSource:
 
     def batches(self, dataset: HandDataset) -> Iterator[tuple[NDArray[np.int64], PredictedHands]]:
         """See `PredictionSource.batches`."""
+        device = self._network.joint_certainty.weight.device
         for rows in torch.arange(len(dataset)).split(_BATCH):
             picture = self._drawn.samples.picture[rows].float() / 255
-            answer = self._network.predict(picture, self.regions[rows])
+            answer = self._network.predict(picture.to(device), self.regions[rows].to(device))
             mesh = answer.mesh
             answer = answer._replace(mesh=mesh._replace(right=mesh.right[: self._end], left=mesh.left[: self._end]))
             samples = rows.numpy()

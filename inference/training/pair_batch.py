@@ -138,17 +138,17 @@ def true_regions(joints_px: Tensor) -> Tensor:
 
 def moved(regions: Tensor, chance: torch.Generator) -> Tensor:
     """Regions (..., 5) beside the given ones by as much as a finder is off."""
-    shape, moved = regions.shape[:-1], regions.clone()
+    shape, beside = regions.shape[:-1], regions.clone()
 
     def normal() -> Tensor:
         return torch.randn(shape, generator=chance)
 
     worse = torch.where(torch.rand(shape, generator=chance) < _COARSE_CHANCE, _COARSE, 1.0)
-    moved[..., 0] += worse * _SHIFT * normal() * moved[..., 2]
-    moved[..., 1] += worse * _SHIFT * normal() * moved[..., 2]
-    moved[..., 2] *= (worse * _LOG_SCALE * normal()).exp()
-    moved[..., 3] += worse * _TURN_RAD * normal()
-    return moved
+    beside[..., 0] += worse * _SHIFT * normal() * beside[..., 2]
+    beside[..., 1] += worse * _SHIFT * normal() * beside[..., 2]
+    beside[..., 2] *= (worse * _LOG_SCALE * normal()).exp()
+    beside[..., 3] += worse * _TURN_RAD * normal()
+    return beside
 
 
 def with_regions(batch: TrainingBatch, chance: torch.Generator) -> PairBatch:
