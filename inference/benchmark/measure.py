@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engines import EngineOptions, create_engine
+from ..engines import DEFAULT_ENGINE, EngineOptions, create_engine
 from ..media import FrameSelection, open_source
 from ..pipeline import ReconstructOptions, choose_camera
 from .blender import measure_blender
@@ -68,7 +68,7 @@ def _decoding(movie: Path, repeats: int) -> Measurement:
 
 
 def _stages(movie: Path) -> list[Measurement]:
-    engine = create_engine("landmarks", EngineOptions())
+    engine = create_engine(DEFAULT_ENGINE, EngineOptions())
     source = open_source(movie)
     camera = choose_camera(source.info, ReconstructOptions())
     frames: list[NDArray[np.uint8]] = [

@@ -70,8 +70,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     engine = parser.add_argument_group("engine")
     engine.add_argument(
         "--engine",
-        default="landmarks",
-        help="landmarks (default), twohand (hands that touch), intershape (the paper's)",
+        default="twohand",
+        help="twohand (default), landmarks (somewhat faster), intershape (the paper's)",
     )
     engine.add_argument("--threads", type=whole_number, default=0, metavar="N", help="CPU threads of the nets")
     engine.add_argument("--weights", type=Path, metavar="FOLDER", help="folder of the model files")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..clip import Clip
 
 ENGINE_NAMES: Final = ("landmarks", "twohand", "intershape")
-DEFAULT_ENGINE: Final = "landmarks"
+DEFAULT_ENGINE: Final = "twohand"
 """Needs nothing but what is shipped."""
 WEIGHTS_DIR: Final = Path(__file__).resolve().parents[2] / "weights"
 """The model files that the program ships."""

@@ -36,6 +36,8 @@ _SEARCH_EVERY: Final = 5
 _BOX_TURNS: Final = 8
 _LOOKS: Final = 2
 """After the first look in a square that somebody found, so many more in the squares that the joints ask for."""
+_LARGEST_TURN_RAD: Final = 1.2
+"""That a hand turns in the picture between two frames; in the dance clip hands get to 0.8."""
 _SAME_HAND: Final = 0.15
 """Mean distance of the joints of two hands, as a share of the smaller square, under which they are one hand."""
 
@@ -171,6 +173,10 @@ class TwoHandsRun:
             if not self._previous:
                 seen = self._with_second_hand(source, seen, missing, expected)
             self._frames_to_search = _SEARCH_EVERY
+        if strayed := self._strayed(seen, expected):
+            # What led astray is still there: the hand is looked for in the next frame.
+            seen = Sight({side: hand for side, hand in seen.hands.items() if side not in strayed}, seen.answer)
+            self._frames_to_search = 1
         self._unread_boxes = frozenset(side for side in boxes.given if side not in seen.hands)
         return seen
 
@@ -317,6 +323,17 @@ class TwoHandsRun:
             answer = self._reader.read(source, regions)
             kept = self._believed(answer.hands, expected)
         return Sight(kept, answer.answer)
+
+    def _strayed(self, seen: Sight, expected: Mapping[Side, Expectation]) -> list[Side]:
+        """Followed hands that are further from where they were than a hand gets in a frame: on something else now."""
+        before = self._where_they_were({side for side in SIDES if expected[side] != "followed"})
+        now: dict[Side, Region] = {side: Region.from_joints(hand.joints_px) for side, hand in seen.hands.items()}
+        return [
+            side
+            for side, region in now.items()
+            if side in before
+            and not (before[side].leads_to(region) and before[side].turn_from(region) <= _LARGEST_TURN_RAD)
+        ]
 
     def _believed(
         self, hands: Mapping[Side, HandObservation], expected: Mapping[Side, Expectation]

@@ -35,6 +35,6 @@ def hand_models_of(take: Take, weights_dir: Path, models_dir: Path | None = None
         raise HandsError(
             ErrorCode.MODEL_MISSING,
             f"This take was made with the hand model MANO. {error.message}",
-            f"{error.hint} Or reconstruct again with the engine 'landmarks', which brings its own hand.",
+            f"{error.hint} Or reconstruct again with the engine 'twohand', which brings its own hand.",
         ) from error
     return {"right": right, "left": left}

@@ -71,7 +71,7 @@ class MadePairReader:
             joints_px = np.array(region.center_px) + around
             return HandObservation(side, joints_px, np.full(21, 0.02), np.zeros((21, 3)), 0.01)
         turned = region.turn_from(region_of(best)) / math.pi
-        presence = 0.95 if best.side == side else self.taken_for.get(side, 0.02)
+        presence = 0.99 if best.side == side else self.taken_for.get(side, 0.02)
         return HandObservation(
             side=side,
             joints_px=CAMERA.project(best.points_m),

@@ -110,9 +110,9 @@ def test_without_the_user_s_files_the_default_engine_works_and_a_sentence_says_s
     assert code == 0
     warning = next(record for record in records if record.get("code") == "engine_missing")
     assert "The paper's network is missing" in warning["message"]
-    assert "'landmarks' is used instead of 'intershape'" in warning["message"]
+    assert "'twohand' is used instead of 'intershape'" in warning["message"]
     assert "snapshot_99.pth.tar" in warning["message"]
-    assert read_take(Path(records[-1]["take"])).engine == "landmarks"
+    assert read_take(Path(records[-1]["take"])).engine == "twohand"
 
 
 def test_without_torch_the_default_engine_works(
@@ -153,7 +153,7 @@ def test_a_take_gets_the_hand_model_it_was_made_with(tmp_path: Path) -> None:
         hand_models_of(take, WEIGHTS, tmp_path)
     assert caught.value.code is ErrorCode.MODEL_MISSING
     assert caught.value.message.startswith("This take was made with the hand model MANO.")
-    assert "landmarks" in caught.value.hint
+    assert "twohand" in caught.value.hint
 
 
 def test_serve_says_every_time_that_another_engine_works(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -163,7 +163,7 @@ def test_serve_says_every_time_that_another_engine_works(tmp_path: Path, capsys:
     server = _Server(threading.Event())
     request = {"input": str(save(tmp_path / "a.png")), "options": {"engine": "intershape", "models": str(tmp_path)}}
     engines = [server._engine(request_arguments(request), RecordOutput()) for _ in range(2)]
-    assert [engine.name for engine in engines] == ["landmarks", "landmarks"]
+    assert [engine.name for engine in engines] == ["twohand", "twohand"]
     records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [record["code"] for record in records] == ["engine_missing", "engine_missing"]
 

@@ -82,6 +82,12 @@ def test_stage_two_tells_the_sides() -> None:
     assert Stages(palms, {10: (0.9, 0.1), 40: (0.1, 0.9)}).proposed() == {"right": 10, "left": 40}
 
 
+def test_the_landmark_net_tells_the_sides_where_stage_two_cannot() -> None:
+    palms, alike = [palm(10, 0.7), palm(40, 0.7)], {10: (0.8, 0.8), 40: (0.8, 0.8)}
+    assert Stages(palms, alike, {10: 0.9, 40: 0.1}).proposed() == {"right": 10, "left": 40}
+    assert Stages(palms, alike, {10: 0.1, 40: 0.9}).proposed() == {"right": 40, "left": 10}
+
+
 def test_clasped_hands_may_share_a_palm_unless_each_has_its_own() -> None:
     assert Stages([palm(10, 0.7)], {10: (0.9, 0.9)}).proposed() == {"right": 10, "left": 10}
     two = Stages([palm(10, 0.7), palm(40, 0.7)], {10: (0.9, 0.8), 40: (0.8, 0.9)})

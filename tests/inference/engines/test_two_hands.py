@@ -85,6 +85,26 @@ def test_a_lost_hand_is_looked_for_at_once_and_every_five_frames() -> None:
     assert there == [set(SIDES)] * 2 + [{"right"}] * 15 + [set(SIDES)]
 
 
+def test_a_hand_that_jumps_is_not_believed_before_the_next_frame() -> None:
+    far = -0.16  # metres: more than half of its square
+    frames = [
+        {**pair, "left": moved(pair["left"], np.array([0, far, 0]))} if index >= 2 else pair
+        for index, pair in enumerate(apart(5, step_m=0.0))
+    ]
+    session = Session(frames)
+    there = [set(session.frame(index)) for index in range(5)]
+    assert there == [set(SIDES)] * 2 + [{"right"}] + [set(SIDES)] * 2
+
+
+def test_the_second_of_two_hands_is_looked_for_beside_the_first_where_no_palm_shows_it() -> None:
+    together = apart(8, step_m=0.0)[0]
+    near = {**together, "left": moved(together["left"], np.array([-0.27, 0, 0]))}
+    session = Session([near] * 2, finds=frozenset({"right"}))
+    assert_like(session.frame(0), near)
+    asked = [regions for frame, regions in session.reader.asked if frame == 0]
+    assert sum("left" in regions for regions in asked) >= 15
+
+
 def test_pictures_without_hands_are_searched_now_and_then() -> None:
     session = Session([{} for _ in range(11)])
     assert [session.frame(index) for index in range(11)] == [{}] * 11
