@@ -83,7 +83,8 @@ def test_stage_two_tells_the_sides() -> None:
 
 
 def test_the_landmark_net_tells_the_sides_where_stage_two_cannot() -> None:
-    palms, alike = [palm(10, 0.7), palm(40, 0.7)], {10: (0.8, 0.8), 40: (0.8, 0.8)}
+    palms = [palm(10, 0.7), palm(40, 0.7)]
+    alike: dict[float, tuple[float, float]] = {10: (0.8, 0.8), 40: (0.8, 0.8)}
     assert Stages(palms, alike, {10: 0.9, 40: 0.1}).proposed() == {"right": 10, "left": 40}
     assert Stages(palms, alike, {10: 0.1, 40: 0.9}).proposed() == {"right": 40, "left": 10}
 

@@ -87,7 +87,7 @@ def test_a_lost_hand_is_looked_for_at_once_and_every_five_frames() -> None:
 
 def test_a_hand_that_jumps_is_not_believed_before_the_next_frame() -> None:
     far = -0.16  # metres: more than half of its square
-    frames = [
+    frames: list[Pair] = [
         {**pair, "left": moved(pair["left"], np.array([0, far, 0]))} if index >= 2 else pair
         for index, pair in enumerate(apart(5, step_m=0.0))
     ]
@@ -98,7 +98,7 @@ def test_a_hand_that_jumps_is_not_believed_before_the_next_frame() -> None:
 
 def test_the_second_of_two_hands_is_looked_for_beside_the_first_where_no_palm_shows_it() -> None:
     together = apart(8, step_m=0.0)[0]
-    near = {**together, "left": moved(together["left"], np.array([-0.27, 0, 0]))}
+    near: Pair = {**together, "left": moved(together["left"], np.array([-0.27, 0, 0]))}
     session = Session([near] * 2, finds=frozenset({"right"}))
     assert_like(session.frame(0), near)
     asked = [regions for frame, regions in session.reader.asked if frame == 0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.detect.observation import HandObservation
 from inference.fit.hand_fitter import FittedHand, HandFitter
 from inference.fit.kinematics import HandState, Skeletons
 from inference.fit.relation import Relation
@@ -60,7 +61,7 @@ def test_hands_come_to_the_distance_that_is_said() -> None:
     for _ in range(8):
         pair = random_pair(rng)
         truth = knuckles_apart_m(pair)
-        seen = {side: observe(hand, rng, noise_share=0.03) for side, hand in pair.items()}
+        seen: dict[Side, HandObservation] = {side: observe(hand, rng, noise_share=0.03) for side, hand in pair.items()}
         without.append(np.linalg.norm(knuckles_apart_m(fitter.fit_frame(seen)) - truth))
         told.append(np.linalg.norm(knuckles_apart_m(fitter.fit_frame(seen, offset_m=truth)) - truth))
     assert np.mean(told) < 0.8 * np.mean(without)
