@@ -21,17 +21,10 @@ from zipfile import ZipFile
 import numpy as np
 
 from .clip import RECORD_ARRAYS, ClipBuilder
-from .contract import TAKE_SUFFIX, output_error
+from .contract import output_error
 
-CHECKPOINT_SUFFIX: Final = ".hands.partial"
 _FORMAT: Final = 3
 _LENGTH: Final = struct.Struct("<Q")
-
-
-def checkpoint_path(take_path: Path) -> Path:
-    """Where the unfinished frames of a take lie."""
-    name = take_path.name.removesuffix(TAKE_SUFFIX)
-    return take_path.with_name(name + CHECKPOINT_SUFFIX)
 
 
 @dataclass

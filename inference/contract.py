@@ -26,6 +26,8 @@ PROTOCOL_VERSION: Final = 1
 TAKE_VERSION: Final = 1
 """Raised when the take file changes in a way that an older reader would misunderstand."""
 TAKE_SUFFIX: Final = ".hands.npz"
+PARTIAL_SUFFIX: Final = ".hands.partial"
+"""Of the file beside a take that holds the frames of a run that was stopped or died (`checkpoint`)."""
 
 
 class ErrorCode(Enum):
@@ -112,6 +114,11 @@ def parse_record(line: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) and isinstance(value.get("record"), str) else None
+
+
+def partial_path(take_path: Path) -> Path:
+    """Where the unfinished frames of a take lie."""
+    return take_path.with_name(take_path.name.removesuffix(TAKE_SUFFIX) + PARTIAL_SUFFIX)
 
 
 # --- the take -------------------------------------------------------------------------------------------------------

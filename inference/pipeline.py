@@ -16,9 +16,19 @@ from numpy.typing import NDArray
 from . import __version__
 from .boxes import ClipBoxes, UserBoxes
 from .camera import DEFAULT_FOCAL_MM, Camera
-from .checkpoint import Checkpoint, RunState, checkpoint_path
+from .checkpoint import Checkpoint, RunState
 from .clip import Clip, ClipBuilder, hands_of_row
-from .contract import ErrorCode, HandsError, Take, output_error, progress_record, read_take, warning_record, write_take
+from .contract import (
+    ErrorCode,
+    HandsError,
+    Take,
+    output_error,
+    partial_path,
+    progress_record,
+    read_take,
+    warning_record,
+    write_take,
+)
 from .engines import Engine, EngineRun, HandInFrame
 from .hands.joints import SIDES, Side
 from .look_back import LookBack
@@ -50,6 +60,7 @@ class ReconstructOptions:
     boxes : (x, y, width, height) of hands, see `UserBoxes`
     selection : which frames
     look_back : whether hands that are found late are followed into the frames before
+    finish : work on no more frames: make a take of those that an earlier run left
     """
 
     focal_mm: float | None = None
@@ -57,6 +68,7 @@ class ReconstructOptions:
     boxes: UserBoxes = field(default_factory=dict)
     selection: FrameSelection = field(default_factory=FrameSelection)
     look_back: bool = True
+    finish: bool = False
 
 
 def reconstruct(
@@ -122,7 +134,7 @@ class _Run:
         self._boxes = ClipBoxes(job.options.boxes, self._first_number(), self._scale)
         self._source_warnings: list[dict[str, Any]] = []
         self._frame_warnings: list[dict[str, Any]] = []
-        self._checkpoint = Checkpoint(checkpoint_path(job.take_path), self._identity())
+        self._checkpoint = Checkpoint(partial_path(job.take_path), self._identity())
         self._started_s = time.monotonic()
 
     def run(self) -> Outcome:
@@ -133,9 +145,10 @@ class _Run:
         resumed_frames = len(builder)
         self._announce(resumed_frames)
         engine_run = self._start_engine(builder, done)
-        self._track(builder, engine_run)
-        if self._options.look_back and not self._cancelled.is_set():
-            self._look_back(builder, engine_run)
+        if not self._options.finish:
+            self._track(builder, engine_run)
+            if self._options.look_back and not self._cancelled.is_set():
+                self._look_back(builder, engine_run)
         interrupted = self._cancelled.is_set()
         if interrupted and len(builder):
             self._save(builder, engine_run)
@@ -143,7 +156,7 @@ class _Run:
             raise self._nothing_found(len(builder), interrupted)
         self._report(progress_record("refine", 0, 1, None))
         # Nothing here holds on to what refining replaces: a long clip lies in memory as few times as possible.
-        take = self._take(engine_run.refine(builder.release()), complete=not interrupted)
+        take = self._take(engine_run.refine(builder.release()), complete=not (interrupted or self._options.finish))
         self._report(progress_record("refine", 1, 1, 0.0))
         path = self._write(take)
         return Outcome(take, path, resumed_frames, time.monotonic() - self._started_s)
@@ -272,6 +285,8 @@ class _Run:
             )
 
     def _nothing_found(self, frame_count: int, interrupted: bool) -> HandsError:
+        if self._options.finish:
+            return HandsError(ErrorCode.NO_HANDS, "An earlier run left no frames with hands.", "Reconstruct again.")
         if interrupted:
             return HandsError(
                 ErrorCode.CANCELLED, "Cancelled before any hand was found.", "Run it again to go on from there."

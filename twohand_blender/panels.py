@@ -7,8 +7,7 @@ from typing import Final, Literal, cast
 
 import bpy
 
-from ..inference.contract import HandsError
-from .job import JobState
+from ..inference.contract import ErrorCode, HandsError
 from .locations import EXTENSION_PACKAGE, worker_python
 from .operators.running import RUNNING
 from .preferences import python_path_of
@@ -114,11 +113,7 @@ def _draw_run(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """The button, or the progress bar with Cancel, and what came of the last run."""
     job = RUNNING.job
     if job is not None and job.running:
-        progress = job.progress
-        text = progress.text() if progress else "Starting"
-        if job.state is JobState.CANCELLING:
-            text = "Stopping"
-        layout.progress(factor=progress.share if progress else 0.0, type="BAR", text=text)
+        layout.progress(factor=job.progress.share if job.progress else 0.0, type="BAR", text=job.text())
         layout.operator("twohand.cancel", icon="CANCEL")
         return
     row = layout.row()
@@ -127,7 +122,10 @@ def _draw_run(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     row.operator("twohand.reconstruct", icon="VIEW_PAN")
     width = _line_length(context)
     if RUNNING.error is not None:
-        _draw_lines(layout.box(), [RUNNING.error.message, RUNNING.error.hint], width, icon="ERROR")
+        box = layout.box()
+        icon: _Icon = "INFO" if RUNNING.error.code is ErrorCode.CANCELLED else "ERROR"
+        _draw_lines(box, [RUNNING.error.message, RUNNING.error.hint], width, icon=icon)
+        box.operator("twohand.show_log", icon="TEXT")
     if RUNNING.waiting_take is not None:
         box = layout.box()
         _draw_lines(box, [RUNNING.waiting_reason], width, icon="INFO")
@@ -135,6 +133,12 @@ def _draw_run(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         box.operator("twohand.import_take", text="Import What Is Done", icon="IMPORT").filepath = str(
             RUNNING.waiting_take
         )
+    if RUNNING.resumable:
+        column = layout.column(align=True)
+        column.operator_context = "INVOKE_DEFAULT"
+        if RUNNING.waiting_take is None:
+            column.operator("twohand.resume", text="Import What Is Done", icon="IMPORT").only_done = True
+        column.operator("twohand.resume", icon="PLAY").only_done = False
 
 
 def _draw_lines(layout: bpy.types.UILayout, lines: list[str], width: int, icon: _Icon = "NONE") -> None:

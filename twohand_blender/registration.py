@@ -16,7 +16,9 @@ from .operators import (
     import_take,
     reconstruct,
     remove_result,
+    resume,
     running,
+    show_log,
     smooth,
 )
 
@@ -24,6 +26,8 @@ CLASSES: Final = (
     preferences.TWOHAND_AP_preferences,
     reconstruct.TWOHAND_OT_reconstruct,
     cancel.TWOHAND_OT_cancel,
+    resume.TWOHAND_OT_resume,
+    show_log.TWOHAND_OT_show_log,
     import_take.TWOHAND_OT_import_take,
     remove_result.TWOHAND_OT_remove_result,
     smooth.TWOHAND_OT_smooth,

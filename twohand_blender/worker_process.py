@@ -30,11 +30,17 @@ def worker_environment(base: Mapping[str, str] | None = None) -> dict[str, str]:
     return kept | {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
 
 
-def start_process(command: Sequence[str], folder: Path) -> subprocess.Popen[bytes]:
+def start_process(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
     """Start a worker in a process group of its own, without a shell and without a console window.
 
     Its standard input stays open as long as this process lives: a worker that reads the end of it knows that its
     parent is gone.
+
+    Parameters
+    ----------
+    environment : None: `worker_environment` of now
 
     Raises
     ------
@@ -50,7 +56,7 @@ def start_process(command: Sequence[str], folder: Path) -> subprocess.Popen[byte
         return subprocess.Popen(
             list(command),
             cwd=folder,
-            env=worker_environment(),
+            env=worker_environment() if environment is None else environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -17,7 +17,7 @@ from .output import Output, PersonOutput, open_output
 
 if TYPE_CHECKING:
     from ..boxes import UserBoxes
-    from ..engines import Engine
+    from ..engines import Engine, EngineOptions
     from ..engines.engine import Box
     from ..pipeline import Outcome, ReconstructOptions
 
@@ -51,6 +51,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--start", type=int, metavar="N", help="number of the first frame")
     source.add_argument("--end", type=int, metavar="N", help="number of the last frame")
     source.add_argument("--step", type=whole_number, default=1, metavar="N", help="take every N-th frame")
+    source.add_argument(
+        "--finish", action="store_true", help="work on no more frames: make a take of those that an earlier run left"
+    )
     camera = parser.add_argument_group("camera").add_mutually_exclusive_group()
     camera.add_argument("--focal-mm", type=_focal, metavar="MM", help="35 mm equivalent focal length")
     camera.add_argument("--fov", type=_angle, metavar="DEG", help="horizontal field of view in degrees")
@@ -84,17 +87,25 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.records:
             end_with_parent(cancelled)
         outcome = reconstruct(arguments, lambda: load_engine(arguments, output), output, cancelled)
-        return finish(outcome, output)
+        exit_code = finish(outcome, output)
+        return 0 if arguments.finish else exit_code
+
+
+def engine_options(arguments: argparse.Namespace) -> EngineOptions:
+    """Everything in the arguments that the engine depends on, besides its name."""
+    from ..engines import EngineOptions
+    from ..engines.engine import WEIGHTS_DIR
+
+    return EngineOptions(arguments.weights or WEIGHTS_DIR, arguments.models, arguments.threads)
 
 
 def load_engine(arguments: argparse.Namespace, output: Output) -> Engine:
     """The engine that the arguments name; where files of the user's or packages are missing for it, the default one."""
-    from ..engines import DEFAULT_ENGINE, EngineOptions, create_engine
-    from ..engines.engine import WEIGHTS_DIR
+    from ..engines import DEFAULT_ENGINE, create_engine
     from ..runtime import require
 
     require("numpy", "cv2", "PIL", "onnxruntime")
-    options = EngineOptions(arguments.weights or WEIGHTS_DIR, arguments.models, arguments.threads)
+    options = engine_options(arguments)
     try:
         return create_engine(arguments.engine, options)
     except HandsError as error:
@@ -132,7 +143,7 @@ def finish(outcome: Outcome, output: Output) -> int:
         raise HandsError(
             ErrorCode.CANCELLED,
             f"Cancelled after {len(outcome.take.frames)} frames; the complete take that was there is kept.",
-            "Run the same command again to go on from there.",
+            "Run it again to go on from there.",
         )
     output(result_record(outcome.path.absolute(), outcome.summary()))
     if isinstance(output, PersonOutput):
@@ -172,6 +183,7 @@ def _options(arguments: argparse.Namespace) -> ReconstructOptions:
         fov_deg=arguments.fov,
         boxes=boxes,
         look_back=not arguments.no_look_back,
+        finish=arguments.finish,
         selection=FrameSelection(arguments.start, arguments.end, arguments.step),
     )
 

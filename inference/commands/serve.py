@@ -6,10 +6,13 @@ import argparse
 import io
 import json
 import logging
+import os
 import queue
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,13 +20,12 @@ from ..contract import ErrorCode, HandsError, error_record
 from .interrupt import cancel_on_signals, end_with_parent
 from .output import RecordOutput
 from .parser import Parser
-from .reconstruct import add_options, finish, load_engine, reconstruct
+from .reconstruct import add_options, engine_options, finish, load_engine, reconstruct
 
 if TYPE_CHECKING:
-    from ..engines import Engine
+    from ..engines import Engine, EngineOptions
 
 _POLL_S: Final = 0.2
-_QUIT: Final = object()
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> argparse.ArgumentParser:
@@ -43,14 +45,22 @@ def run(_arguments: argparse.Namespace) -> int:
         return _Server(stopped).run()
 
 
+@dataclass(frozen=True, eq=False)
+class _Request:
+    """A line of stdin, and whether it has been cancelled."""
+
+    body: object
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+
 class _Server:
     """One request at a time; a thread reads stdin, so that a cancel request is heard while frames are made."""
 
     def __init__(self, stopped: threading.Event) -> None:
         self._stopped = stopped
-        self._requests: queue.Queue[object] = queue.Queue()
-        self._cancelled = threading.Event()
-        self._engines: dict[tuple[str, str, str, int], Engine] = {}
+        self._waiting: queue.Queue[_Request | None] = queue.Queue()  # None: no more will come
+        self._open: list[_Request] = []  # those that wait and the one that runs
+        self._loaded: tuple[object, Engine] | None = None
         self._output = RecordOutput()
 
     def run(self) -> int:
@@ -60,12 +70,13 @@ class _Server:
         threading.Thread(target=self._read, name="read_requests", daemon=True).start()
         while not self._stopped.is_set():
             try:
-                request = self._requests.get(timeout=_POLL_S)
+                request = self._waiting.get(timeout=_POLL_S)
             except queue.Empty:
                 continue
-            if request is _QUIT:
+            if request is None:
                 return 0
             self._answer(request)
+            self._open.remove(request)
         return ErrorCode.CANCELLED.exit_code
 
     def _read(self) -> None:
@@ -73,45 +84,43 @@ class _Server:
             if not line.strip():
                 continue
             try:
-                request = json.loads(line)
-                name = request.get("request") if isinstance(request, dict) else None
+                body = json.loads(line)
+                name = body.get("request") if isinstance(body, dict) else None
             except (ValueError, RecursionError):
-                request, name = None, None
+                body, name = None, None
             if name == "cancel":
                 self._cancel()
             elif name == "quit":
                 break
             else:
-                self._requests.put(request)
+                request = _Request(body)
+                self._open.append(request)
+                self._waiting.put(request)
         self._cancel()
-        self._requests.put(_QUIT)
+        self._waiting.put(None)
 
     def _cancel(self) -> None:
-        """Drop what waits and stop what runs."""
-        while True:
-            try:
-                waiting = self._requests.get_nowait()
-            except queue.Empty:
-                break
-            self._fail(waiting, HandsError(ErrorCode.CANCELLED, "Cancelled before it began."))
-        self._cancelled.set()
+        """Stop what runs, and what waits before it begins."""
+        for request in tuple(self._open):
+            request.cancelled.set()
 
-    def _answer(self, request: object) -> None:
-        self._cancelled.clear()
+    def _answer(self, request: _Request) -> None:
         relay = threading.Thread(target=self._relay_signal, args=(done := threading.Event(),), daemon=True)
         relay.start()
+        output = _TaggedOutput(self._output, request)
         try:
-            self._reconstruct(request)
+            if request.cancelled.is_set():
+                raise HandsError(ErrorCode.CANCELLED, "Cancelled before it began.")
+            self._reconstruct(request, output)
         except HandsError as error:
-            self._fail(request, error)
+            output(error_record(error))
         except MemoryError:
-            self._fail(request, HandsError(ErrorCode.OUT_OF_MEMORY, "The memory of this machine is full."))
-        except BrokenPipeError:
-            self._stopped.set()
+            output(error_record(HandsError(ErrorCode.OUT_OF_MEMORY, "The memory of this machine is full.")))
         except Exception as error:  # the server outlives a bad request; the traceback goes to the log
             logging.getLogger(__name__).exception("unexpected error")
             message = f"An unexpected error happened ({type(error).__name__}: {error})."
-            self._fail(request, HandsError(ErrorCode.INTERNAL, message, "Please report it together with the log."))
+            hint = "Please report it together with the log."
+            output(error_record(HandsError(ErrorCode.INTERNAL, message, hint)))
         finally:
             done.set()
 
@@ -119,45 +128,60 @@ class _Server:
         """A signal stops the current request, too."""
         while not done.wait(_POLL_S):
             if self._stopped.is_set():
-                self._cancelled.set()
+                self._cancel()
                 return
 
-    def _reconstruct(self, request: object) -> None:
-        if not isinstance(request, dict) or request.get("request") != "reconstruct":
+    def _reconstruct(self, request: _Request, output: RecordOutput) -> None:
+        if not isinstance(request.body, dict) or request.body.get("request") != "reconstruct":
             raise HandsError(
                 ErrorCode.USAGE,
                 "A line on stdin is no request that is known.",
                 'Send {"request": "reconstruct", "input": PATH, ...}, {"request": "cancel"} or {"request": "quit"}.',
             )
-        arguments = request_arguments(request)
-        output = _TaggedOutput(self._output, request)
-        finish(reconstruct(arguments, lambda: self._engine(arguments, output), output, self._cancelled), output)
+        arguments = request_arguments(request.body)
+        outcome = reconstruct(arguments, lambda: self._engine(arguments, output), output, request.cancelled)
+        finish(outcome, output)
 
     def _engine(self, arguments: argparse.Namespace, output: RecordOutput) -> Engine:
-        """The engine that the arguments name, loaded at most once."""
-        key = (arguments.engine, str(arguments.weights), str(arguments.models), arguments.threads)
-        if key not in self._engines:
-            engine = load_engine(arguments, output)
-            if engine.name != arguments.engine:
-                return engine  # another one took its place; its files may be there at the next request
-            self._engines[key] = engine
-        return self._engines[key]
-
-    def _fail(self, request: object, error: HandsError) -> None:
-        _TaggedOutput(self._output, request)(error_record(error))
+        """The engine that the arguments name: the one of the last request where nothing about it has changed."""
+        options = engine_options(arguments)
+        key = (arguments.engine, options, _file_stamps(options))
+        if self._loaded is not None and self._loaded[0] == key:
+            return self._loaded[1]
+        self._loaded = None  # never two in memory
+        engine = load_engine(arguments, output)
+        if engine.name == arguments.engine:  # else its files or packages may be there at the next request
+            self._loaded = (key, engine)
+        return engine
 
 
 class _TaggedOutput(RecordOutput):
-    """Records that carry the ``id`` of their request, where it has one."""
+    """Records that carry the ``id`` of their request, where it has one; where nobody reads them, it is cancelled."""
 
-    def __init__(self, output: RecordOutput, request: object) -> None:
+    def __init__(self, output: RecordOutput, request: _Request) -> None:
         super().__init__()
-        self._output = output
-        self._tag = {"id": request["id"]} if isinstance(request, dict) and "id" in request else {}
+        self._output, self._cancelled = output, request.cancelled
+        self._tag = {"id": request.body["id"]} if isinstance(request.body, dict) and "id" in request.body else {}
 
     def __call__(self, record: Mapping[str, Any]) -> None:
         """Write one record."""
-        self._output({**record, **self._tag})
+        try:
+            self._output({**record, **self._tag})
+        except BrokenPipeError:
+            self._cancelled.set()  # the frames done so far are still worth keeping
+
+
+def _file_stamps(options: EngineOptions) -> tuple[tuple[str, int, int], ...]:
+    """Path, size and time of every file that an engine may be loaded from: the user imports and removes some."""
+    from ..models import default_models_dir
+
+    folders, stamps = [options.weights_dir], []
+    with suppress(HandsError):  # the user's folder may be unknown; whoever needs it says so
+        folders.append(options.models_dir or default_models_dir())
+    for folder in folders:
+        with suppress(OSError), os.scandir(folder) as entries:
+            stamps += [(entry.path, (stat := entry.stat()).st_size, stat.st_mtime_ns) for entry in entries]
+    return tuple(sorted(stamps))
 
 
 def request_arguments(request: Mapping[str, Any]) -> argparse.Namespace:

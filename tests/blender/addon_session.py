@@ -15,17 +15,19 @@ from typing import Any
 import bpy
 import pytest
 import twohand_extension
-from twohand_extension.twohand_blender.operators import reconstruct, running
+from scene_access import current_scene
+from twohand_extension.twohand_blender.operators import reconstruct, run_request, running
 
 PREAMBLE = """
-import json, shutil, signal, sys, time
-def say(**record): print(json.dumps(record), flush=True)
+import json, os, shutil, sys, time
+def say(**record): print(json.dumps({**record, "id": request["id"]}), flush=True)
 def progress(done, total=10): say(record="progress", stage="track", done=done, total=total, eta_s=2.0)
 def result(complete=True, frames=4):
     say(record="result", take=out, summary={"complete": complete, "frames": frames})
-out = sys.argv[sys.argv.index("--out") + 1]
-signal.signal(signal.SIGINT, signal.default_int_handler)
-say(record="hello", protocol=1, version="fake")
+def wait_for_cancel(): assert "cancel" in sys.stdin.readline()
+print(json.dumps({"record": "hello", "protocol": 1, "version": "fake"}), flush=True)
+request = json.loads(sys.stdin.readline() or sys.exit(0))
+out, options = request["out"], request["options"]
 """
 
 
@@ -40,11 +42,28 @@ def registered() -> Iterator[None]:
 
 
 def script_worker(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
-    """Let ``python -m inference`` be a script; `out` in it is the take's path."""
+    """Let ``python -m inference serve`` be a script that answers one request; `out` in it is the take's path."""
     (folder / "inference").mkdir(exist_ok=True)
     (folder / "inference" / "__main__.py").write_text(PREAMBLE + textwrap.dedent(script), encoding="utf-8")
-    monkeypatch.setattr(reconstruct, "EXTENSION_FOLDER", folder)
+    monkeypatch.setattr(run_request, "EXTENSION_FOLDER", folder)
     monkeypatch.setenv("TWOHAND_WORKER_PYTHON", sys.executable)
+
+
+def copying(take: Path) -> str:
+    """A worker that delivers a ready-made take."""
+    return f"progress(2); progress(10); shutil.copyfile({str(take)!r}, out); result()"
+
+
+def invoke() -> None:
+    """Press the button: without a window Blender calls `execute`, so the operator's own way in is taken."""
+    run_request.start_request(bpy.context, reconstruct.reconstruct_request(bpy.context))
+
+
+def chosen(folder: Path) -> Path:
+    """Fill in the tab's fields; where the take is to go."""
+    settings, take = current_scene().twohand, folder / "out.hands.npz"  # pyright: ignore[reportAttributeAccessIssue] - while registered
+    settings.input_path, settings.take_path = str(folder / "clip.mp4"), str(take)
+    return take
 
 
 def pump_until_done(within_s: float = 30.0) -> None:

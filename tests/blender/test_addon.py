@@ -21,7 +21,7 @@ from addon_session import registered, script_worker
 from take_factory import ROOT
 from twohand_extension.inference.contract import HandsError
 from twohand_extension.twohand_blender import registration
-from twohand_extension.twohand_blender.operators import running
+from twohand_extension.twohand_blender.operators import reconstruct, run_request, running
 
 PICTURE = ROOT / "tests" / "inference" / "detect" / "data" / "two_apart.jpg"
 WORKER_PYTHON = os.environ.get("TWOHAND_WORKER_PYTHON", sys.executable if sys.version_info[:2] == (3, 11) else "")
@@ -54,17 +54,31 @@ def test_registering_twice_leaves_nothing_behind(empty_file: None) -> None:
 def test_unregistering_ends_the_worker_and_the_timer(
     empty_file: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from twohand_extension.twohand_blender import job, worker_process
-
     script_worker(tmp_path, monkeypatch, "time.sleep(60)")
     with registered():
-        started = job.Job(worker_process.worker_command(Path(sys.executable), ["--out", "x"]), tmp_path)
-        running.RUNNING.start(started, "Scene", lambda: None)
-        process_id = started.process_id
+        bpy.context.scene.twohand.input_path = str(PICTURE)  # type: ignore[attr-defined]
+        run_request.start_request(bpy.context, reconstruct.reconstruct_request(bpy.context))
+        assert running.RUNNING.job is not None
+        process_id = running.RUNNING.job.process_id
         assert process_id is not None
         assert bpy.app.timers.is_registered(running._pump)
     assert not bpy.app.timers.is_registered(running._pump)
     assert running.RUNNING.job is None
+    with pytest.raises(ProcessLookupError):
+        os.kill(process_id, 0)
+
+
+def test_unregistering_ends_a_warm_worker_that_has_no_work(
+    empty_file: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script_worker(tmp_path, monkeypatch, "say(record='error', code='no_hands', message='No hand.'); time.sleep(60)")
+    with registered():
+        with pytest.raises(RuntimeError, match="No hand"):
+            bpy.ops.twohand.reconstruct(input_path=str(PICTURE))  # type: ignore[attr-defined]
+        assert running.RUNNING.job is not None
+        process_id = running.RUNNING.job.process_id
+        assert process_id is not None
+        os.kill(process_id, 0)
     with pytest.raises(ProcessLookupError):
         os.kill(process_id, 0)
 

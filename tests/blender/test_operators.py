@@ -12,10 +12,10 @@ from pathlib import Path
 
 import bpy
 import pytest
-from addon_session import draw, pump_until_done, registered, script_worker
+from addon_session import chosen, copying, draw, registered, script_worker
 from scene_access import current_scene, pose_of
 from take_factory import ROOT, make_take
-from twohand_extension.inference.contract import ErrorCode, write_take
+from twohand_extension.inference.contract import write_take
 from twohand_extension.twohand_blender import job, locations, panels, results, summary
 from twohand_extension.twohand_blender.operators import reconstruct, running
 from twohand_extension.twohand_blender.scene import collection
@@ -38,23 +38,6 @@ def take_path(tmp_path: Path) -> Path:
     return path
 
 
-def copying(take: Path) -> str:
-    """A worker that delivers a ready-made take."""
-    return f"progress(2); progress(10); shutil.copyfile({str(take)!r}, out); result()"
-
-
-def invoke() -> None:
-    """Press the button: without a window Blender calls `execute`, so the operator's own way in is taken."""
-
-    class Pressed:
-        input_path = take_path = ""
-        report = staticmethod(lambda *_: None)
-        _job = reconstruct.TWOHAND_OT_reconstruct._job
-
-    pressed = Pressed()
-    RUNNING.start(pressed._job(bpy.context), current_scene().name, reconstruct._finish)
-
-
 def test_background_reconstruction_builds_the_hands(
     tmp_path: Path, take_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,22 +51,29 @@ def test_background_reconstruction_builds_the_hands(
     assert not RUNNING.active
 
 
-def test_the_command_line_follows_the_settings(tmp_path: Path) -> None:
+def test_the_request_follows_the_settings(tmp_path: Path) -> None:
     settings = current_scene().twohand
-    source, take = tmp_path / "a.png", tmp_path / "a.hands.npz"
-    plain = ["reconstruct", str(source), "--out", str(take), "--records"]
-    assert reconstruct.reconstruct_arguments(settings, source, take) == plain
+    take = chosen(tmp_path)
+    request = reconstruct.reconstruct_request(bpy.context)
+    assert request == {
+        "request": "reconstruct",
+        "input": str(tmp_path / "clip.mp4"),
+        "out": str(take),
+        "options": {},
+    }
     settings.as_sequence, settings.sequence_fps = True, 25.0
     settings.use_frame_range, settings.frame_start, settings.frame_end, settings.frame_step = True, -3, 20, 2
     settings.focal_source, settings.focal_mm = "GIVEN", 28.0
-    assert reconstruct.reconstruct_arguments(settings, source, take) == [
-        *plain, "--sequence", "--fps", "25", "--start=-3", "--end=20", "--step", "2", "--focal-mm", "28",
-    ]  # fmt: skip
+    other = reconstruct.reconstruct_request(bpy.context, input_path="/a.png")
+    assert (other["input"], other["out"]) == (str(Path("/a.png").absolute()), str(take))
+    assert other["options"] == {
+        "sequence": True, "fps": 25.0, "start": -3, "end": 20, "step": 2, "focal_mm": 28.0,
+    }  # fmt: skip
 
 
 @pytest.mark.skipif(not WORKER_PYTHON, reason="no TWOHAND_WORKER_PYTHON: the worker's packages are elsewhere")
 def test_the_worker_understands_every_argument(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The real command line: an input that is missing is found only after the arguments were accepted."""
+    """The real worker: an input that is missing is found only after the arguments were accepted."""
     monkeypatch.setenv("TWOHAND_WORKER_PYTHON", WORKER_PYTHON)
     settings = current_scene().twohand
     settings.as_sequence, settings.sequence_fps, settings.use_frame_range = True, 25.0, True
@@ -106,116 +96,6 @@ def test_from_a_picture_to_an_fbx_file(tmp_path: Path, monkeypatch: pytest.Monke
     shown = draw(panels.TWOHAND_PT_results)
     assert "Right hand: mean error" in shown
     assert "Read back: one frame" in shown
-
-
-def test_pressing_the_button_shows_progress_and_ends_with_the_hands(
-    tmp_path: Path, take_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    script_worker(tmp_path, monkeypatch, f"progress(3); time.sleep(0.3); {copying(take_path)}")
-    current_scene().twohand.input_path = str(tmp_path / "clip.mp4")
-    current_scene().twohand.take_path = str(tmp_path / "out.hands.npz")
-    invoke()
-    assert bpy.app.timers.is_registered(running._pump)
-    while RUNNING.job.progress is None:
-        RUNNING.pump()
-    shown = draw(panels.TWOHAND_PT_reconstruct)
-    assert "progress 0.30" in shown
-    assert "3 of 10" in shown
-    assert "operator twohand.cancel" in shown
-    assert "operator twohand.reconstruct" not in shown
-    assert not bpy.data.objects, "the scene changes only when the result arrives"
-    with pytest.raises(RuntimeError, match="A reconstruction is running"):
-        bpy.ops.twohand.reconstruct()
-    pump_until_done()
-    assert RUNNING.error is None
-    assert "HandMesh_R" in bpy.data.objects
-    shown = draw(panels.TWOHAND_PT_reconstruct)
-    assert "operator twohand.reconstruct" in shown
-    assert "operator twohand.cancel" not in shown
-
-
-def test_cancel_offers_what_is_done(tmp_path: Path, take_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    script_worker(
-        tmp_path,
-        monkeypatch,
-        f"""
-        try:
-            progress(1)
-            time.sleep(60)
-        except KeyboardInterrupt:
-            shutil.copyfile({str(take_path)!r}, out)
-            result(complete=False, frames=4)
-        """,
-    )
-    current_scene().twohand.input_path = str(tmp_path / "clip.mp4")
-    current_scene().twohand.take_path = str(tmp_path / "out.hands.npz")
-    with pytest.raises(RuntimeError, match="No reconstruction is running"):
-        bpy.ops.twohand.cancel()
-    invoke()
-    while RUNNING.job.progress is None:
-        RUNNING.pump()
-    assert bpy.ops.twohand.cancel() == {"FINISHED"}
-    assert "Stopping" in draw(panels.TWOHAND_PT_reconstruct)
-    pump_until_done()
-    assert not bpy.data.objects
-    shown = draw(panels.TWOHAND_PT_reconstruct)
-    assert "Cancelled: 4 frames are done." in shown
-    assert shown.count("operator twohand.import_take") == 2
-    assert bpy.ops.twohand.import_take(filepath=str(RUNNING.waiting_take)) == {"FINISHED"}
-    assert "HandMesh_R" in bpy.data.objects
-    assert RUNNING.waiting_take is None
-
-
-def test_a_failing_worker_tells_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    script_worker(
-        tmp_path, monkeypatch, "say(record='error', code='no_hands', message='No hand was found.', hint='Draw a box.')"
-    )
-    current_scene().twohand.input_path = str(tmp_path / "clip.mp4")
-    current_scene().twohand.take_path = str(tmp_path / "out.hands.npz")
-    with pytest.raises(RuntimeError, match=r"No hand was found\. Draw a box\."):
-        bpy.ops.twohand.reconstruct()
-    invoke()
-    pump_until_done()
-    assert RUNNING.error.code is ErrorCode.NO_HANDS
-    shown = draw(panels.TWOHAND_PT_reconstruct)
-    assert "No hand was found." in shown
-    assert "Draw a box." in shown
-    assert not bpy.data.objects
-
-
-def test_another_file_loaded_meanwhile_gets_no_hands_unasked(
-    tmp_path: Path, take_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    script_worker(tmp_path, monkeypatch, f"time.sleep(0.3); {copying(take_path)}")
-    current_scene().twohand.input_path = str(tmp_path / "clip.mp4")
-    current_scene().twohand.take_path = str(tmp_path / "out.hands.npz")
-    invoke()
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    pump_until_done()
-    assert not bpy.data.objects
-    assert "their scene is not open" in draw(panels.TWOHAND_PT_reconstruct).replace("\n", " ")
-    assert bpy.ops.twohand.import_take(filepath=str(RUNNING.waiting_take)) == {"FINISHED"}
-    assert "HandMesh_R" in bpy.data.objects
-
-
-def test_a_take_that_the_scene_cannot_have_now_waits(
-    tmp_path: Path, take_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    mesh_object = bpy.data.objects.new("Mine", bpy.data.meshes.new("Mine"))
-    current_scene().collection.objects.link(mesh_object)
-    current_scene().view_layers[0].objects.active = mesh_object
-    script_worker(tmp_path, monkeypatch, f"time.sleep(0.2); {copying(take_path)}")
-    current_scene().twohand.input_path = str(tmp_path / "clip.mp4")
-    current_scene().twohand.take_path = str(tmp_path / "out.hands.npz")
-    invoke()
-    bpy.ops.object.mode_set(mode="EDIT")
-    pump_until_done()
-    assert bpy.data.objects.keys() == ["Mine"]
-    assert "Leave the edit mode first" in RUNNING.waiting_reason
-    with pytest.raises(RuntimeError, match="Leave the edit mode first"):
-        bpy.ops.twohand.import_take(filepath=str(take_path))
-    bpy.ops.object.mode_set(mode="OBJECT")
-    assert bpy.ops.twohand.import_take(filepath=str(take_path)) == {"FINISHED"}
 
 
 def test_importing_again_replaces_and_removing_leaves_the_users_things(take_path: Path) -> None:

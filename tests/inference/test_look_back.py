@@ -11,8 +11,7 @@ import pytest
 
 from inference import look_back
 from inference.boxes import UserBoxes
-from inference.checkpoint import checkpoint_path
-from inference.contract import read_take
+from inference.contract import partial_path, read_take
 from inference.media import Frame, FrameSelection
 from inference.media.movie_source import MovieSource
 from inference.pipeline import ReconstructOptions
@@ -118,7 +117,7 @@ def test_cancelled_while_looking_back_and_resumed_equals_one_run(movie: Path, tm
     assert len(engine.runs[0].looked_back) < len(whole.runs[0].looked_back)
     assert {pinned for _, _, pinned in engine.runs[0].looked_back} <= {pin for _, _, pin in whole.runs[0].looked_back}
     assert_equal(read_take(path), read_take(tmp_path / "whole.hands.npz"))
-    assert not checkpoint_path(path).exists()
+    assert not partial_path(path).exists()
 
 
 def test_long_gaps_are_read_in_pieces(

@@ -12,8 +12,7 @@ import pytest
 
 from inference import pipeline
 from inference.camera import DEFAULT_FOCAL_MM
-from inference.checkpoint import checkpoint_path
-from inference.contract import ErrorCode, HandsError, Take, read_take
+from inference.contract import ErrorCode, HandsError, Take, partial_path, read_take
 from inference.media import FrameSelection, open_source
 from inference.pipeline import Outcome, ReconstructOptions
 from tests.fake_engine import FakeEngine
@@ -98,7 +97,7 @@ def test_a_movie_becomes_a_take(movie: Path, take_path: Path) -> None:
     np.testing.assert_allclose(take.project_px()[take.present], take.joints_px[take.present], atol=1e-3)
     done = [record["done"] for record in recorder.records if record.get("stage") == "track"]
     assert done == list(range(15))
-    assert not checkpoint_path(take_path).exists()
+    assert not partial_path(take_path).exists()
     summary = outcome.summary()
     assert summary["hands"]["right"]["frames"] == 14
     assert summary["hands"]["left"]["reprojection_px"] == pytest.approx(0, abs=1e-3)
@@ -168,7 +167,7 @@ def test_cancelled_and_resumed_equals_one_run(movie: Path, tmp_path: Path, cance
     assert_equal(read_take(path), read_take(tmp_path / "whole.hands.npz"))
     assert second.take.complete
     assert whole.complete
-    assert not checkpoint_path(path).exists()
+    assert not partial_path(path).exists()
 
 
 def test_cancelled_in_a_gap_and_resumed_equals_one_run(tmp_path: Path) -> None:
@@ -236,10 +235,29 @@ def test_a_crash_loses_the_last_moments_only(
     assert_equal(read_take(take_path), read_take(tmp_path / "whole.hands.npz"))
 
 
+def test_finishing_makes_no_frame_and_leaves_the_rest_for_later(movie: Path, take_path: Path, tmp_path: Path) -> None:
+    run(movie, take_path, recorder=Recorder(5))
+    take_path.unlink()
+    engine = FakeEngine()
+    outcome = run(movie, take_path, engine, ReconstructOptions(finish=True))
+    assert engine.runs[0].frames_made == 0
+    assert (outcome.take.complete, len(outcome.take.frames)) == (False, outcome.resumed_frames)
+    assert read_take(take_path).frames.tolist() == outcome.take.frames.tolist()
+    run(movie, take_path)
+    run(movie, tmp_path / "whole.hands.npz")
+    assert_equal(read_take(take_path), read_take(tmp_path / "whole.hands.npz"))
+
+
+def test_finishing_nothing_is_an_error(movie: Path, take_path: Path) -> None:
+    error = error_of(movie, take_path, options=ReconstructOptions(finish=True))
+    assert error.code is ErrorCode.NO_HANDS
+    assert "earlier run" in error.message
+
+
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04nothing", None])
 def test_a_damaged_checkpoint_is_passed_over(movie: Path, take_path: Path, damage: bytes | None) -> None:
     run(movie, take_path, recorder=Recorder(5))
-    path = checkpoint_path(take_path)
+    path = partial_path(take_path)
     path.write_bytes(path.read_bytes()[:-300] if damage is None else damage)
     assert run(movie, take_path).resumed_frames == 0
     assert read_take(take_path).complete
@@ -251,7 +269,7 @@ def test_cancelled_before_any_hand(tmp_path: Path, take_path: Path) -> None:
     error = error_of(tmp_path, take_path, recorder=Recorder(2))
     assert error.code is ErrorCode.CANCELLED
     assert not take_path.exists()
-    assert checkpoint_path(take_path).exists()
+    assert partial_path(take_path).exists()
 
 
 def test_a_cut_movie_gives_the_frames_it_has(tmp_path: Path, take_path: Path) -> None:

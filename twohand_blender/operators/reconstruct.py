@@ -1,23 +1,20 @@
-"""Reconstruct Hands: start the worker and, when its take is there, import it."""
+"""Reconstruct Hands: ask the worker for a take and, when it is there, import it."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import bpy
 from bpy.props import StringProperty
 
 from ...inference.contract import ErrorCode, HandsError
-from ..job import Job, JobState
-from ..locations import EXTENSION_FOLDER, EXTENSION_PACKAGE, default_take_path, worker_python
-from ..preferences import python_path_of
-from ..properties import TWOHAND_PG_settings, settings_of
+from ..locations import EXTENSION_PACKAGE, default_take_path
+from ..properties import settings_of
 from ..scene.editing import scene_of
-from ..worker_process import worker_command
-from .import_take import import_refusal, import_take
+from ..worker_options import worker_options
 from .messages import errors_reported
-from .running import RUNNING
+from .run_request import refusal, start_request, wait_for_request
 
 
 class TWOHAND_OT_reconstruct(bpy.types.Operator):
@@ -56,60 +53,37 @@ class TWOHAND_OT_reconstruct(bpy.types.Operator):
         if bpy.app.background:
             return self.execute(context)
         with errors_reported(self):
-            job = self._job(context)
-            RUNNING.start(job, scene_of(context).name, _finish)
+            start_request(context, reconstruct_request(context, self.input_path, self.take_path))
             return {"FINISHED"}
         return {"CANCELLED"}
 
     def execute(self, context: bpy.types.Context) -> set[Any]:
         """From scripts and in background mode: wait for the result."""
         with errors_reported(self):
-            job = self._job(context)
-            manager = cast(bpy.types.WindowManager, context.window_manager)
-            manager.progress_begin(0, 1)
-            try:
-                job.start()
-                job.wait(lambda running: manager.progress_update(running.progress.share if running.progress else 0))
-            finally:
-                manager.progress_end()
-                job.close()
-            if job.state is not JobState.DONE or job.take_path is None:
-                raise job.error or HandsError(ErrorCode.INTERNAL, "The reconstruction ended without a result.")
-            for line in import_take(context, job.take_path):
+            request = reconstruct_request(context, self.input_path, self.take_path)
+            for line in wait_for_request(context, request):
                 self.report({"INFO"}, line)
             return {"FINISHED"}
         return {"CANCELLED"}
 
-    def _job(self, context: bpy.types.Context) -> Job:
-        settings = settings_of(scene_of(context))
-        source = _source_path(self.input_path or settings.input_path)
-        take = _take_path(self.take_path or settings.take_path, source)
-        python = worker_python(python_path_of(context))
-        return Job(worker_command(python, reconstruct_arguments(settings, source, take)), EXTENSION_FOLDER)
 
+def reconstruct_request(context: bpy.types.Context, input_path: str = "", take_path: str = "") -> dict[str, Any]:
+    """What ``serve`` is asked for (docs/command-line.md).
 
-def refusal(context: bpy.types.Context) -> str:
-    """Why nothing can be reconstructed now, empty where it can."""
-    if RUNNING.active:
-        return "A reconstruction is running"
-    return import_refusal(context)
+    Parameters
+    ----------
+    input_path, take_path : go before those of the scene
 
-
-def reconstruct_arguments(settings: TWOHAND_PG_settings, source: Path, take: Path) -> list[str]:
-    """The worker's command line for the settings of a scene."""
-    # What begins with a dash would be taken for an option; both paths are absolute, so neither does.
-    arguments = ["reconstruct", str(source), "--out", str(take), "--records"]
-    if settings.as_sequence:
-        arguments.append("--sequence")
-    if settings.sequence_fps > 0:
-        arguments += ["--fps", f"{settings.sequence_fps:g}"]
-    if settings.use_frame_range:
-        # Written with =, because a frame number may be negative.
-        arguments += [f"--start={settings.frame_start}", f"--end={settings.frame_end}"]
-        arguments += ["--step", str(settings.frame_step)]
-    if settings.focal_source == "GIVEN":
-        arguments += ["--focal-mm", f"{settings.focal_mm:g}"]
-    return arguments
+    Raises
+    ------
+    HandsError
+        INPUT_MISSING where no input is chosen
+    """
+    scene = scene_of(context)
+    settings = settings_of(scene)
+    source = _source_path(input_path or settings.input_path)
+    take = _take_path(take_path or settings.take_path, source)
+    return {"request": "reconstruct", "input": str(source), "out": str(take), "options": worker_options(scene)}
 
 
 def _source_path(text: str) -> Path:
@@ -133,37 +107,3 @@ def _take_path(text: str, source: Path) -> Path:
     except ValueError:  # not loaded as an extension (a script, a test): Blender knows no folder for it
         folder = bpy.app.tempdir
     return default_take_path(source, Path(folder))
-
-
-def _finish() -> None:
-    """The worker ended: import its take into the scene it is for, or offer it."""
-    job = RUNNING.job
-    if job is None or job.state is not JobState.DONE or job.take_path is None:
-        return
-    if not job.summary.get("complete", True):
-        RUNNING.offer(job.take_path, f"Cancelled: {job.summary.get('frames', 0)} frames are done.")
-        return
-    scene = bpy.data.scenes.get(RUNNING.scene_name)
-    if RUNNING.other_file or scene is None:
-        RUNNING.offer(job.take_path, "The hands are done; their scene is not open any more.")
-        return
-    window = _window_of(scene)
-    shown = window is not None and window.scene == scene
-    view_layer = window.view_layer if window is not None and shown else scene.view_layers[0]
-    with bpy.context.temp_override(window=window, scene=scene, view_layer=view_layer):
-        reason = import_refusal(bpy.context)
-        if reason:
-            RUNNING.offer(job.take_path, f"The hands are done. {reason}.")
-            return
-        try:
-            # As an operator of its own, so that one undo step takes the whole result back.
-            run = bpy.ops.twohand.import_take  # pyright: ignore[reportAttributeAccessIssue] - registered by us
-            run("EXEC_DEFAULT", True, filepath=str(job.take_path))
-        except RuntimeError as error:
-            RUNNING.error = HandsError(ErrorCode.INTERNAL, str(error).removeprefix("Error: ").strip())
-
-
-def _window_of(scene: bpy.types.Scene) -> bpy.types.Window | None:
-    """A window that shows the scene, else any."""
-    windows = [window for manager in bpy.data.window_managers for window in manager.windows]
-    return next((window for window in windows if window.scene == scene), windows[0] if windows else None)
