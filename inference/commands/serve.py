@@ -50,7 +50,7 @@ class _Server:
         self._stopped = stopped
         self._requests: queue.Queue[object] = queue.Queue()
         self._cancelled = threading.Event()
-        self._engines: dict[tuple[str, str, str, int], Engine] = {}
+        self._engines: dict[tuple[str, ...], Engine] = {}
         self._output = RecordOutput()
 
     def run(self) -> int:
@@ -135,7 +135,8 @@ class _Server:
 
     def _engine(self, arguments: argparse.Namespace, output: RecordOutput) -> Engine:
         """The engine that the arguments name, loaded at most once."""
-        key = (arguments.engine, str(arguments.weights), str(arguments.models), arguments.threads)
+        names = ("engine", "weights", "models", "threads", "device", "hand_model")
+        key = tuple(str(getattr(arguments, name)) for name in names)
         if key not in self._engines:
             engine = load_engine(arguments, output)
             if engine.name != arguments.engine:

@@ -16,6 +16,7 @@ from ..crops import crop_around
 from ..detect.crops import CropSource
 from ..detect.observation import HandObservation
 from ..detect.region import Region
+from ..fit.clip_shape import SHARED, ClipShape
 from ..fit.hand_fitter import FittedHand, HandFitter
 from ..hands.joints import SIDES, Side
 from ..hands.model import HandModel
@@ -177,9 +178,9 @@ class TwoHandsRun:
         self._pinned = frozenset(side for side in SIDES if side in state["pinned"])
         self._previous = as_fitted(last_hands)
 
-    def refine(self, clip: Clip) -> Clip:
+    def refine(self, clip: Clip, shape: ClipShape = SHARED) -> Clip:
         """See `EngineRun.refine`."""
-        return refined(clip, self._fitter)
+        return refined(clip, self._fitter, shape)
 
     # --- where to look ----------------------------------------------------------------------------------------------
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import bpy
-from bpy.props import StringProperty
+from bpy.props import EnumProperty, StringProperty
 
 from ...inference.contract import ErrorCode, HandsError
 from ..job import Job, JobState
 from ..locations import EXTENSION_FOLDER, EXTENSION_PACKAGE, default_take_path, worker_python
 from ..preferences import python_path_of
-from ..properties import TWOHAND_PG_settings, settings_of
+from ..properties import ENGINE_ITEMS, settings_of
 from ..scene.editing import scene_of
+from ..worker_options import option_words, worker_options
 from ..worker_process import worker_command
 from .import_take import import_refusal, import_take
 from .messages import errors_reported
@@ -30,6 +32,7 @@ class TWOHAND_OT_reconstruct(bpy.types.Operator):
     if TYPE_CHECKING:
         input_path: str
         take_path: str
+        engine: str
     else:
         input_path: StringProperty(
             name="Input",
@@ -41,6 +44,13 @@ class TWOHAND_OT_reconstruct(bpy.types.Operator):
             name="Take",
             description="Where to keep the take. Empty: the scene's setting",
             subtype="FILE_PATH",
+            options={"SKIP_SAVE"},
+        )
+        engine: EnumProperty(
+            name="Engine",
+            description="How hands are read from the picture",
+            items=[("SCENE", "As in the Scene", "The scene's setting"), *ENGINE_ITEMS],
+            default="SCENE",
             options={"SKIP_SAVE"},
         )
 
@@ -84,8 +94,9 @@ class TWOHAND_OT_reconstruct(bpy.types.Operator):
         settings = settings_of(scene_of(context))
         source = _source_path(self.input_path or settings.input_path)
         take = _take_path(self.take_path or settings.take_path, source)
+        options = worker_options(scene_of(context), source, "" if self.engine == "SCENE" else self.engine)
         python = worker_python(python_path_of(context))
-        return Job(worker_command(python, reconstruct_arguments(settings, source, take)), EXTENSION_FOLDER)
+        return Job(worker_command(python, reconstruct_arguments(source, take, options)), EXTENSION_FOLDER)
 
 
 def refusal(context: bpy.types.Context) -> str:
@@ -95,21 +106,10 @@ def refusal(context: bpy.types.Context) -> str:
     return import_refusal(context)
 
 
-def reconstruct_arguments(settings: TWOHAND_PG_settings, source: Path, take: Path) -> list[str]:
-    """The worker's command line for the settings of a scene."""
+def reconstruct_arguments(source: Path, take: Path, options: Mapping[str, Any]) -> list[str]:
+    """The worker's command line."""
     # What begins with a dash would be taken for an option; both paths are absolute, so neither does.
-    arguments = ["reconstruct", str(source), "--out", str(take), "--records"]
-    if settings.as_sequence:
-        arguments.append("--sequence")
-    if settings.sequence_fps > 0:
-        arguments += ["--fps", f"{settings.sequence_fps:g}"]
-    if settings.use_frame_range:
-        # Written with =, because a frame number may be negative.
-        arguments += [f"--start={settings.frame_start}", f"--end={settings.frame_end}"]
-        arguments += ["--step", str(settings.frame_step)]
-    if settings.focal_source == "GIVEN":
-        arguments += ["--focal-mm", f"{settings.focal_mm:g}"]
-    return arguments
+    return ["reconstruct", str(source), "--out", str(take), "--records", *option_words(options)]
 
 
 def _source_path(text: str) -> Path:
