@@ -39,6 +39,13 @@ class Camera:
         focal_px = 0.5 * width / np.tan(np.deg2rad(fov_deg) / 2)
         return cls(float(focal_px), ((width - 1) / 2, (height - 1) / 2), picture_size_px, "given")
 
+    @classmethod
+    def from_vertical_fov(cls, fov_deg: float, picture_size_px: tuple[int, int]) -> Camera:
+        """From the vertical field of view in degrees."""
+        width, height = picture_size_px
+        focal_px = 0.5 * height / np.tan(np.deg2rad(fov_deg) / 2)
+        return cls(float(focal_px), ((width - 1) / 2, (height - 1) / 2), picture_size_px, "given")
+
     def project(self, points_m: ArrayLike) -> NDArray[np.float64]:
         """Points (..., 3) in camera axes, metres, to pixels (..., 2); points must lie in front of the camera."""
         points = np.asarray(points_m, dtype=np.float64)

@@ -30,10 +30,12 @@ from .contract import (
     write_take,
 )
 from .engines import Engine, EngineRun, HandInFrame
+from .fit.clip_shape import ClipShape
 from .hands.joints import SIDES, Side
 from .look_back import LookBack
 from .media import Frame, FrameSelection, Source, SourceInfo, read_ahead
 from .outcome import Outcome
+from .shape_take import shape_of_take
 
 CHECKPOINT_EVERY_S: Final = 30.0
 """At most this much work is lost where the program or the machine dies."""
@@ -55,20 +57,25 @@ class ReconstructOptions:
 
     Parameters
     ----------
-    focal_mm : 35 mm equivalent focal length; goes before `fov_deg`, both before the file's EXIF data
-    fov_deg : horizontal field of view
+    focal_mm : 35 mm equivalent focal length; what the user gives goes before the file's EXIF data
+    fov_deg, vertical_fov_deg : horizontal and vertical field of view; at most one of them and `focal_mm` is given
     boxes : (x, y, width, height) of hands, see `UserBoxes`
     selection : which frames
     look_back : whether hands that are found late are followed into the frames before
     finish : work on no more frames: make a take of those that an earlier run left
+    shape_each : every hand has a shape of its own, else both share one
+    shape_take : a take of the same people that has their shape
     """
 
     focal_mm: float | None = None
     fov_deg: float | None = None
+    vertical_fov_deg: float | None = None
     boxes: UserBoxes = field(default_factory=dict)
     selection: FrameSelection = field(default_factory=FrameSelection)
     look_back: bool = True
     finish: bool = False
+    shape_each: bool = False
+    shape_take: Path | None = None
 
 
 def reconstruct(
@@ -108,6 +115,8 @@ def choose_camera(info: SourceInfo, options: ReconstructOptions) -> Camera:
         return Camera.from_focal_mm(options.focal_mm, size, "given")
     if options.fov_deg is not None:
         return Camera.from_horizontal_fov(options.fov_deg, size)
+    if options.vertical_fov_deg is not None:
+        return Camera.from_vertical_fov(options.vertical_fov_deg, size)
     if info.focal_35mm is not None:
         return Camera.from_focal_mm(info.focal_35mm, size, "exif")
     return Camera.from_focal_mm(DEFAULT_FOCAL_MM, size, "default")
@@ -139,6 +148,7 @@ class _Run:
 
     def run(self) -> Outcome:
         _check_writable(self._take_path)
+        shape = self._shape()
         shape_count = next(iter(self._engine.models.values())).shape_count
         builder = ClipBuilder(shape_count, self._total_frames())
         done = self._checkpoint.resume(builder)
@@ -156,10 +166,18 @@ class _Run:
             raise self._nothing_found(len(builder), interrupted)
         self._report(progress_record("refine", 0, 1, None))
         # Nothing here holds on to what refining replaces: a long clip lies in memory as few times as possible.
-        take = self._take(engine_run.refine(builder.release()), complete=not (interrupted or self._options.finish))
+        take = self._take(
+            engine_run.refine(builder.release(), shape), complete=not (interrupted or self._options.finish)
+        )
         self._report(progress_record("refine", 1, 1, 0.0))
         path = self._write(take)
         return Outcome(take, path, resumed_frames, time.monotonic() - self._started_s)
+
+    def _shape(self) -> ClipShape:
+        """What the user says about the shape; found out before the work rather than after it."""
+        if self._options.shape_take is not None:
+            return shape_of_take(self._options.shape_take, self._engine.models)
+        return ClipShape(each=self._options.shape_each)
 
     def _start_engine(self, builder: ClipBuilder, done: RunState | None) -> EngineRun:
         engine_run = self._engine.start(self._working_camera())
@@ -337,7 +355,7 @@ class _Run:
             principal_px=camera.principal_px,
             focal_source=camera.focal_source,
             engine=self._engine.name,
-            engine_settings=dict(self._engine.settings),
+            engine_settings={**self._engine.settings, **self._shape_setting()},
             model_name=models["right"].name,
             model_licence=models["right"].licence,
             model_sha256=(models["right"].sha256, models["left"].sha256),
@@ -352,6 +370,13 @@ class _Run:
             joints_m=clip.joints_m,
             warnings=[*self._source_warnings, *self._frame_warnings],
         )
+
+    def _shape_setting(self) -> dict[str, str]:
+        """How the take tells of a shape that was not found as usual. Frames do not depend on it, so a run that goes on
+        from another one's frames may have another."""
+        if self._options.shape_take is not None:
+            return {"shape": f"from {self._options.shape_take.name}"}
+        return {"shape": "each"} if self._options.shape_each else {}
 
     def _identity(self) -> dict[str, Any]:
         """Everything that two runs must share for one to go on from the other."""

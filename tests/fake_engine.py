@@ -13,6 +13,7 @@ from inference.camera import Camera
 from inference.clip import Clip
 from inference.engines import FrameBoxes, HandInFrame
 from inference.engines.engine import NO_BOXES
+from inference.fit.clip_shape import SHARED, ClipShape
 from inference.hands.joints import Side
 from inference.hands.model import HandModel
 from inference.hands.rotations import rotvec_to_quat_wxyz
@@ -93,7 +94,7 @@ class FakeRun:
         if "right" in last_hands:
             self.angle = 2 * float(np.arctan2(last_hands["right"].quat_wxyz[0, 1], last_hands["right"].quat_wxyz[0, 0]))
 
-    def refine(self, clip: Clip) -> Clip:
+    def refine(self, clip: Clip, shape: ClipShape = SHARED) -> Clip:
         betas = np.where(clip.present[..., None], clip.betas[clip.present].mean(axis=0), 0.0)
         return replace(clip, betas=betas)
 

@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
+from bpy.props import (
+    BoolProperty,
+    CollectionProperty,
+    EnumProperty,
+    FloatProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
 
 from ..inference.motion.smoothing import DEFAULT_STRENGTH
+from .boxes import TWOHAND_PG_box
 
 SCENE_PROPERTY = "twohand"
 """``scene.twohand``"""
+ENGINE_ITEMS: Final = (
+    ("AUTOMATIC", "Automatic", "What the program takes to be the best for most pictures; now that is Landmarks"),
+    ("LANDMARKS", "Landmarks", "Finds points on each hand and poses a hand model on them: fastest, free for any use"),
+    ("TWOHAND", "Two Hands", "Our own network for hands that touch or hold each other: slower, free for any use"),
+    (
+        "INTERSHAPE",
+        "InterShape",
+        "The network of Zhang et al. (ICCV 2021) with its authors' files, which you import: research only",
+    ),
+)
+"""Identifier, name and description; the worker's name of an engine is the identifier in small letters."""
+
+
+def _hide_other_boxes(settings: TWOHAND_PG_settings, _context: bpy.types.Context) -> None:
+    """Another input has other boxes: none of them is the active one."""
+    settings.box_index = -1
 
 
 class TWOHAND_PG_settings(bpy.types.PropertyGroup):
@@ -30,11 +55,20 @@ class TWOHAND_PG_settings(bpy.types.PropertyGroup):
         limit_joints: bool
         skin_tone: str
         smoothing: float
+        engine: str
+        hand_model: str
+        device: str
+        shape_source: str
+        shape_take_path: str
+        boxes: bpy.types.bpy_prop_collection_idprop[TWOHAND_PG_box]
+        box_index: int
     else:
         input_path: StringProperty(
             name="Input",
-            description="Picture, movie, numbered picture sequence or folder of pictures that shows the hands",
+            description="Picture, movie, numbered picture sequence or folder of pictures that shows the hands. "
+            "A file may also be dropped on the 3D view",
             subtype="FILE_PATH",
+            update=_hide_other_boxes,
         )
         as_sequence: BoolProperty(
             name="Image Sequence",
@@ -64,6 +98,7 @@ class TWOHAND_PG_settings(bpy.types.PropertyGroup):
             description="Where the focal length of the camera comes from",
             items=[
                 ("AUTOMATIC", "Automatic", "From the picture's EXIF data, else a usual value"),
+                ("CAMERA", "Scene Camera", "From the lens and the sensor of the scene's camera, in the current frame"),
                 ("GIVEN", "Manual", "As given here"),
             ],
             default="AUTOMATIC",
@@ -100,6 +135,45 @@ class TWOHAND_PG_settings(bpy.types.PropertyGroup):
             max=1.0,
             subtype="FACTOR",
         )
+        engine: EnumProperty(
+            name="Engine", description="How hands are read from the picture", items=ENGINE_ITEMS, default="AUTOMATIC"
+        )
+        hand_model: EnumProperty(
+            name="Hand Model",
+            description="The hand that the engine Landmarks poses; the other engines bring their own",
+            items=[
+                ("OPEN", "Open Hand", "The hand that comes with the add-on, free for any use"),
+                ("MANO", "MANO", "The hand of the MANO files that you imported: non-commercial research only"),
+            ],
+            default="OPEN",
+        )
+        device: EnumProperty(
+            name="Device",
+            description="What the networks run on",
+            items=[
+                ("AUTOMATIC", "Automatic", "The graphics card where the worker's Python can use it, else the CPU"),
+                ("CPU", "CPU", "The processor, also where there is a graphics card"),
+                ("CUDA", "CUDA", "An NVIDIA graphics card; where it cannot be used, the CPU, with a warning"),
+            ],
+            default="AUTOMATIC",
+        )
+        shape_source: EnumProperty(
+            name="Hand Shape",
+            description="Where size and proportions of the hands come from; they are the same in all frames",
+            items=[
+                ("SHARED", "One for Both Hands", "Found in the whole clip, the same for both hands of one person"),
+                ("EACH", "One for Each Hand", "Found in the whole clip for each hand alone, for hands of two people"),
+                ("TAKE", "From Another Take", "As another take of the same person found it"),
+            ],
+            default="SHARED",
+        )
+        shape_take_path: StringProperty(
+            name="Shape Take",
+            description="A take of the same person, made with the same hand model",
+            subtype="FILE_PATH",
+        )
+        boxes: CollectionProperty(type=TWOHAND_PG_box, name="Boxes", description="Where hands are, as you drew them")
+        box_index: IntProperty(name="Active Box", description="The box that the buttons work on", default=-1, min=-1)
 
 
 def settings_of(scene: bpy.types.Scene) -> TWOHAND_PG_settings:
@@ -109,6 +183,7 @@ def settings_of(scene: bpy.types.Scene) -> TWOHAND_PG_settings:
 
 def register() -> None:
     """Make the settings and hang them on scenes."""
+    bpy.utils.register_class(TWOHAND_PG_box)
     bpy.utils.register_class(TWOHAND_PG_settings)
     setattr(bpy.types.Scene, SCENE_PROPERTY, PointerProperty(type=TWOHAND_PG_settings))
 
@@ -117,3 +192,4 @@ def unregister() -> None:
     """Undo `register`."""
     delattr(bpy.types.Scene, SCENE_PROPERTY)
     bpy.utils.unregister_class(TWOHAND_PG_settings)
+    bpy.utils.unregister_class(TWOHAND_PG_box)

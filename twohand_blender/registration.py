@@ -10,16 +10,24 @@ import bpy
 from . import panels, preferences, properties
 from .operators import (
     add_pose_library,
+    add_preset,
     cancel,
     check_runtime,
+    clear_boxes,
+    draw_box,
+    drop_source,
     export_fbx,
+    go_to_box,
     import_take,
     reconstruct,
+    remove_box,
     remove_result,
     resume,
     running,
     show_log,
+    show_overlay,
     smooth,
+    use_active_source,
 )
 
 CLASSES: Final = (
@@ -34,8 +42,16 @@ CLASSES: Final = (
     export_fbx.TWOHAND_OT_export_fbx,
     add_pose_library.TWOHAND_OT_add_pose_library,
     check_runtime.TWOHAND_OT_check_runtime,
-    panels.TWOHAND_PT_reconstruct,
-    panels.TWOHAND_PT_results,
+    use_active_source.TWOHAND_OT_use_active_source,
+    drop_source.TWOHAND_OT_drop_source,
+    drop_source.TWOHAND_FH_source,
+    draw_box.TWOHAND_OT_draw_box,
+    go_to_box.TWOHAND_OT_go_to_box,
+    remove_box.TWOHAND_OT_remove_box,
+    clear_boxes.TWOHAND_OT_clear_boxes,
+    show_overlay.TWOHAND_OT_show_overlay,
+    add_preset.TWOHAND_OT_add_preset,
+    *panels.PANELS,
 )
 
 
@@ -64,4 +80,8 @@ def _steps() -> list[tuple[Callable[[], None], Callable[[], None]]]:
         steps.append(
             (lambda item=item: bpy.utils.register_class(item), lambda item=item: bpy.utils.unregister_class(item))
         )
-    return [*steps, (running.register, running.unregister)]
+    return [*steps, (running.register, running.unregister), (_nothing, draw_box.end_drawing)]
+
+
+def _nothing() -> None:
+    pass

@@ -6,10 +6,12 @@ import argparse
 import re
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..contract import TAKE_SUFFIX, ErrorCode, HandsError, output_error, result_record, warning_record
+from ..device import DEVICES, Device, why_no_cuda
 from .interrupt import cancel_on_signals, end_with_parent
 from .models_option import add_models_option
 from .number import whole_number
@@ -57,6 +59,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     camera = parser.add_argument_group("camera").add_mutually_exclusive_group()
     camera.add_argument("--focal-mm", type=_focal, metavar="MM", help="35 mm equivalent focal length")
     camera.add_argument("--fov", type=_angle, metavar="DEG", help="horizontal field of view in degrees")
+    camera.add_argument("--vertical-fov", type=_angle, metavar="DEG", help="vertical field of view in degrees")
     hands = parser.add_argument_group("hands")
     for side in ("right", "left"):
         hands.add_argument(
@@ -70,11 +73,24 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     hands.add_argument(
         "--no-look-back", action="store_true", help="do not follow hands that are found late into the frames before"
     )
+    shape = hands.add_mutually_exclusive_group()
+    shape.add_argument(
+        "--shape", choices=("shared", "each"), default="shared", help="one shape for both hands (default), or for each"
+    )
+    shape.add_argument(
+        "--shape-from", type=Path, metavar="TAKE", help="the shape of the hands is that of another take of these people"
+    )
     engine = parser.add_argument_group("engine")
     engine.add_argument(
         "--engine",
         default="twohand",
         help="twohand (default), landmarks (somewhat faster), intershape (the paper's)",
+    )
+    engine.add_argument(
+        "--hand-model", choices=("open", "mano"), help="the hand that `landmarks` poses: open (default), or your MANO"
+    )
+    engine.add_argument(
+        "--device", choices=DEVICES, default="auto", help="what the nets run on; auto (default): CUDA where it is there"
     )
     engine.add_argument("--threads", type=whole_number, default=0, metavar="N", help="CPU threads of the nets")
     engine.add_argument("--weights", type=Path, metavar="FOLDER", help="folder of the model files")
@@ -96,7 +112,9 @@ def engine_options(arguments: argparse.Namespace) -> EngineOptions:
     from ..engines import EngineOptions
     from ..engines.engine import WEIGHTS_DIR
 
-    return EngineOptions(arguments.weights or WEIGHTS_DIR, arguments.models, arguments.threads)
+    return EngineOptions(
+        arguments.weights or WEIGHTS_DIR, arguments.models, arguments.threads, arguments.device, arguments.hand_model
+    )
 
 
 def load_engine(arguments: argparse.Namespace, output: Output) -> Engine:
@@ -106,6 +124,7 @@ def load_engine(arguments: argparse.Namespace, output: Output) -> Engine:
 
     require("numpy", "cv2", "PIL", "onnxruntime")
     options = engine_options(arguments)
+    options = replace(options, device=_usable_device(options.device, arguments.engine, output))
     try:
         return create_engine(arguments.engine, options)
     except HandsError as error:
@@ -113,7 +132,22 @@ def load_engine(arguments: argparse.Namespace, output: Output) -> Engine:
             raise
         instead = f"{error.message} The engine '{DEFAULT_ENGINE}' is used instead of '{arguments.engine}'. {error.hint}"
         output(warning_record("engine_missing", instead.strip()))
-        return create_engine(DEFAULT_ENGINE, options)
+        return create_engine(DEFAULT_ENGINE, replace(options, hand_model=None))
+
+
+def _usable_device(device: Device, engine: str, output: Output) -> Device:
+    """The device that was asked for; the CPU, with a warning, where CUDA was and is not there."""
+    if device != "cuda":
+        return device
+    library = "torch" if engine == "intershape" else "onnxruntime"
+    try:
+        reason = why_no_cuda(library)
+    except ImportError:
+        reason = f"The package '{library}' is not installed."
+    if not reason:
+        return device
+    output(warning_record("device_missing", f"{reason} The CPU is used instead of CUDA."))
+    return "cpu"
 
 
 def reconstruct(
@@ -181,10 +215,13 @@ def _options(arguments: argparse.Namespace) -> ReconstructOptions:
     return ReconstructOptions(
         focal_mm=arguments.focal_mm,
         fov_deg=arguments.fov,
+        vertical_fov_deg=arguments.vertical_fov,
         boxes=boxes,
         look_back=not arguments.no_look_back,
         finish=arguments.finish,
         selection=FrameSelection(arguments.start, arguments.end, arguments.step),
+        shape_each=arguments.shape == "each",
+        shape_take=arguments.shape_from,
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..contract import ErrorCode, HandsError
+from ..device import CPU_PROVIDER, CUDA_PROVIDER
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -71,7 +72,7 @@ def load_net(
     Raises
     ------
     HandsError
-        MODEL_MISSING, MODEL_DAMAGED or RUNTIME_MISSING
+        MODEL_MISSING, MODEL_DAMAGED or RUNTIME_MISSING, that also where CUDA comes first and cannot be started
     """
     content: bytes | str = read_weights(path)
     for name in beside:
@@ -91,22 +92,30 @@ def load_net(
     # Idle threads sleep: the fit that runs between two calls needs the cores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return onnxruntime.InferenceSession(content, options, providers=_with_options(onnxruntime, providers))
+        session = onnxruntime.InferenceSession(content, options, providers=_with_options(onnxruntime, providers))
     except Exception as error:  # onnxruntime's exceptions share no base class
         raise _damaged(path, str(error).splitlines()[0]) from error
+    if providers and providers[0] == CUDA_PROVIDER and CUDA_PROVIDER not in session.get_providers():
+        # It has the provider and could not load it: libraries of CUDA are missing, or there is no graphics card.
+        raise HandsError(
+            ErrorCode.RUNTIME_MISSING,
+            "The networks cannot run on CUDA: onnxruntime could not start it.",
+            "Choose the device CPU, or install what the log says; `python -m inference doctor` shows the rest.",
+        )
+    return session
 
 
 def _with_options(onnxruntime: Any, providers: Sequence[str] | None) -> list[str | tuple[str, dict[str, str]]]:
     available = onnxruntime.get_available_providers()
-    wanted = providers if providers is not None else ("CUDAExecutionProvider", "CPUExecutionProvider")
+    wanted = providers if providers is not None else (CUDA_PROVIDER, CPU_PROVIDER)
     chosen: list[str | tuple[str, dict[str, str]]] = []
     for name in wanted:
-        if name == "CUDAExecutionProvider" and name in available:
+        if name == CUDA_PROVIDER and name in available:
             # Batch sizes change from call to call: an exhaustive search at each would cost seconds.
             chosen.append((name, {"cudnn_conv_algo_search": "HEURISTIC"}))
         elif name in available:
             chosen.append(name)
-    return chosen or ["CPUExecutionProvider"]
+    return chosen or [CPU_PROVIDER]
 
 
 def _damaged(path: Path, detail: str) -> HandsError:

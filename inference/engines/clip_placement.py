@@ -25,17 +25,24 @@ _CHUNK_FRAMES: Final = 64
 """Frames posed at a time: whole meshes are posed for their fingertips, so memory must stay flat."""
 
 
-def replace_clip(clip: Clip, models: Mapping[Side, HandModel], camera: Camera) -> Clip:
+def replace_clip(
+    clip: Clip, models: Mapping[Side, HandModel], camera: Camera, fixed_betas: Array | None = None
+) -> Clip:
     """The clip with one shape a hand, and every frame's hands placed together again.
 
-    The shape is the median over the hand's frames, weighted by confidence: single bad frames do not count. What one
+    The shape is `fixed_betas` (2, S) where they are given, else the median over the hand's frames, weighted by
+    confidence: single bad frames do not count. What one
     hand is to the other stays as the network said, in the right hand's palm lengths.
     """
     betas = np.zeros_like(clip.betas)
     for index in range(len(SIDES)):
         seen = clip.present[index]
         if seen.any():
-            betas[index, seen] = weighted_median(clip.betas[index, seen], clip.confidence[index, seen])
+            betas[index, seen] = (
+                weighted_median(clip.betas[index, seen], clip.confidence[index, seen])
+                if fixed_betas is None
+                else fixed_betas[index]
+            )
     translation, joints = clip.translation_m.copy(), clip.joints_m.copy()
     both = clip.present.all(axis=0)
     for hands, rows in (([0, 1], both), ([0], clip.present[0] & ~both), ([1], clip.present[1] & ~both)):

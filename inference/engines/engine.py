@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..camera import Camera
 from ..contract import ErrorCode, HandsError
+from ..device import Device
+from ..fit.clip_shape import SHARED, ClipShape
 from ..hands.joints import Side
 from ..hands.model import HandModel
 
@@ -21,6 +23,14 @@ if TYPE_CHECKING:
 ENGINE_NAMES: Final = ("landmarks", "twohand", "intershape")
 DEFAULT_ENGINE: Final = "twohand"
 """Needs nothing but what is shipped."""
+HandModelName = Literal["open", "mano"]
+HAND_MODELS: Final[Mapping[str, tuple[HandModelName, ...]]] = {
+    "landmarks": ("open", "mano"),
+    "twohand": ("open",),
+    "intershape": ("mano",),
+}
+"""The hand models that an engine can pose, its own choice first: `landmarks` fits any hand to the points that it sees,
+the networks were taught one hand and know no other."""
 WEIGHTS_DIR: Final = Path(__file__).resolve().parents[2] / "weights"
 """The model files that the program ships."""
 
@@ -108,8 +118,11 @@ class EngineRun(Protocol):
         """Go on after a frame that an earlier run reconstructed, as if this run had done it."""
         ...
 
-    def refine(self, clip: Clip) -> Clip:
-        """The whole clip again with one shape a hand; rows of hands that are not present stay as they are."""
+    def refine(self, clip: Clip, shape: ClipShape = SHARED) -> Clip:
+        """The whole clip again with one shape a hand; rows of hands that are not present stay as they are.
+
+        An engine whose networks say the shape of each hand need not let both share one.
+        """
         ...
 
 
@@ -149,11 +162,15 @@ class EngineOptions:
     weights_dir : folder of the shipped model files
     models_dir : folder of the user's own model files; None: `models.default_models_dir`
     threads : CPU threads for the nets; 0 takes what the machine has, at most four
+    device : what the nets run on
+    hand_model : the hand that is posed; None: the engine's own choice, see `HAND_MODELS`
     """
 
     weights_dir: Path = field(default=WEIGHTS_DIR)
     models_dir: Path | None = None
     threads: int = 0
+    device: Device = "auto"
+    hand_model: HandModelName | None = None
 
 
 def create_engine(name: str, options: EngineOptions) -> Engine:
@@ -162,8 +179,16 @@ def create_engine(name: str, options: EngineOptions) -> Engine:
     Raises
     ------
     HandsError
-        USAGE for an unknown name; MODEL_MISSING, MODEL_DAMAGED or RUNTIME_MISSING
+        USAGE for an unknown name, or for a hand model that the engine cannot pose; MODEL_MISSING, MODEL_DAMAGED or
+        RUNTIME_MISSING
     """
+    known = HAND_MODELS.get(name, ())
+    if known and options.hand_model not in (None, *known):
+        raise HandsError(
+            ErrorCode.USAGE,
+            f"The engine '{name}' cannot pose the hand model '{options.hand_model}'.",
+            f"Leave the hand model out: this engine has the hand '{known[0]}'.",
+        )
     if name == "landmarks":
         from .landmarks import LandmarksEngine
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..clip import Clip
 from ..detect.observation import HandObservation
+from ..fit.clip_shape import ClipShape
 from ..fit.hand_fitter import FittedHand, HandFitter
 from ..hands.joints import MIDDLE_MCP, Side
 from .engine import HandInFrame
@@ -53,8 +54,8 @@ def hand_in_frame(observation: HandObservation, hand: FittedHand) -> HandInFrame
     )
 
 
-def refined(clip: Clip, fitter: HandFitter, *, related: bool = False) -> Clip:
-    """The whole clip fitted again with one shape for both hands.
+def refined(clip: Clip, fitter: HandFitter, shape: ClipShape, *, related: bool = False) -> Clip:
+    """The whole clip fitted again with shapes that do not change.
 
     Parameters
     ----------
@@ -68,6 +69,7 @@ def refined(clip: Clip, fitter: HandFitter, *, related: bool = False) -> Clip:
         clip.joints_px_confidence,
         clip.quat_wxyz,
         np.median(known, axis=0) if len(known) else None,
+        shape=shape,
         offset_m=apart_m if related else None,
     )
     return replace(

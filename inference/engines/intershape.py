@@ -13,6 +13,7 @@ from ..camera import Camera
 from ..clip import Clip
 from ..crops import SquareCrop, crop_around, sure_points, whole_picture
 from ..detect.observation import HandObservation
+from ..fit.clip_shape import SHARED, ClipShape
 from ..hands.joints import SIDES, Side
 from ..hands.model import HandModel
 from .answer_placement import PlacedHand, place_answer
@@ -145,9 +146,9 @@ class InterShapeRun:
         self._frames_to_search = int(state["frames_to_search"])
         self._follow(last_hands)
 
-    def refine(self, clip: Clip) -> Clip:
-        """See `EngineRun.refine`."""
-        return replace_clip(clip, self._models, self._camera)
+    def refine(self, clip: Clip, shape: ClipShape = SHARED) -> Clip:
+        """See `EngineRun.refine`; unless they are given, the shapes are what the network says of each hand."""
+        return replace_clip(clip, self._models, self._camera, shape.fixed)
 
     # --- where to look ----------------------------------------------------------------------------------------------
 

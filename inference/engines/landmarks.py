@@ -15,10 +15,13 @@ from ..detect.nets import LANDMARK_NET_FILE, PALM_NET_FILE, expected_sha256
 from ..detect.reader import HandReader
 from ..detect.trace import trace
 from ..detect.tracker import HandTracker
+from ..device import onnx_providers
+from ..fit.clip_shape import SHARED, ClipShape
 from ..fit.hand_fitter import FittedHand, HandFitter
 from ..hands.joints import Side
 from ..hands.model import HandModel
 from ..hands.open_hand import load_hand_models
+from ..models.hand_files import HandModelFolder, default_models_dir
 from ..runtime import cpu_threads
 from .engine import NO_BOXES, EngineOptions, FrameBoxes, HandInFrame
 from .fitted_frames import as_fitted, followed_back, hand_in_frame, refined
@@ -37,14 +40,21 @@ class LandmarksEngine:
 
     def __init__(self, options: EngineOptions) -> None:
         threads = cpu_threads(options.threads)
-        self.models: Mapping[Side, HandModel] = load_hand_models(options.weights_dir)
+        self.models: Mapping[Side, HandModel] = _hand_models(options)
         sums = expected_sha256(options.weights_dir)
         self.settings: Mapping[str, Any] = {name: sums.get(name, "") for name in (PALM_NET_FILE, LANDMARK_NET_FILE)}
-        self._finder = HandFinder(options.weights_dir, threads)
+        self._finder = HandFinder(options.weights_dir, threads, onnx_providers(options.device))
 
     def start(self, camera: Camera) -> LandmarksRun:
         """See `Engine.start`."""
         return LandmarksRun(HandTracker(self._finder), self._finder.reader, HandFitter(self.models, camera))
+
+
+def _hand_models(options: EngineOptions) -> Mapping[Side, HandModel]:
+    if options.hand_model != "mano":
+        return load_hand_models(options.weights_dir)
+    right, left = HandModelFolder(options.models_dir or default_models_dir()).hand_models()
+    return {"right": right, "left": left}
 
 
 class LandmarksRun:
@@ -100,6 +110,6 @@ class LandmarksRun:
         """(21, 2) where the nets should see a fitted hand."""
         return self._fitter.landmarks_px(side, hand.quat_wxyz, hand.translation_m, hand.betas)
 
-    def refine(self, clip: Clip) -> Clip:
+    def refine(self, clip: Clip, shape: ClipShape = SHARED) -> Clip:
         """See `EngineRun.refine`."""
-        return refined(clip, self._fitter)
+        return refined(clip, self._fitter, shape)

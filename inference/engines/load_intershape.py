@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..detect.finder import HandFinder
 from ..detect.nets import LANDMARK_NET_FILE, PALM_NET_FILE, expected_sha256
+from ..device import Device, onnx_providers, torch_device
 from ..models.folder import PAPER_NAME, ModelFolder, default_models_dir
 from ..runtime import cpu_threads, require
 from .crop_answer import NetworkReader
@@ -26,8 +27,10 @@ def load_intershape(options: EngineOptions) -> InterShapeEngine:
         RUNTIME_MISSING without torch; MODEL_MISSING or MODEL_DAMAGED for the network, MANO or the detector's nets
     """
     folder = ModelFolder(options.models_dir or default_models_dir())
-    reader = load_paper_network(folder, options.threads)
-    detector = HandFinder(options.weights_dir, cpu_threads(options.threads))
+    reader = load_paper_network(folder, options.threads, options.device)
+    # The detector is a small part of the work: without CUDA of its own it runs on the CPU, whatever was asked for.
+    providers = onnx_providers("cpu" if options.device == "cpu" else "auto")
+    detector = HandFinder(options.weights_dir, cpu_threads(options.threads), providers)
     sums = expected_sha256(options.weights_dir)
     settings: Mapping[str, Any] = {
         "network": reader.configuration.name,
@@ -37,7 +40,7 @@ def load_intershape(options: EngineOptions) -> InterShapeEngine:
     return InterShapeEngine(reader, detector, reader.models, settings)
 
 
-def load_paper_network(folder: ModelFolder, threads: int = 0) -> NetworkReader:
+def load_paper_network(folder: ModelFolder, threads: int = 0, device: Device = "auto") -> NetworkReader:
     """The paper's network, ready to read crops.
 
     Parameters
@@ -49,13 +52,13 @@ def load_paper_network(folder: ModelFolder, threads: int = 0) -> NetworkReader:
     HandsError
         as `paper_network`
     """
-    network = paper_network(folder, cpu_threads(threads))
+    network = paper_network(folder, cpu_threads(threads), device)
     right, left = folder.hand_models()
     return NetworkReader(network, {"right": right, "left": left})
 
 
-def paper_network(folder: ModelFolder, threads: int = 0) -> InterShape:
-    """The paper's network with the user's weights and MANO, in evaluation mode, on the GPU where there is one.
+def paper_network(folder: ModelFolder, threads: int = 0, device: Device = "auto") -> InterShape:
+    """The paper's network with the user's weights and MANO, in evaluation mode, on a GPU only where there is one.
 
     Parameters
     ----------
@@ -79,4 +82,4 @@ def paper_network(folder: ModelFolder, threads: int = 0) -> InterShape:
         torch.set_num_threads(threads)
     # Else convolutions on a GPU keep ten bits of every factor, and numbers differ from those on a CPU.
     torch.backends.cudnn.allow_tf32 = False
-    return network.eval().to("cuda" if torch.cuda.is_available() else "cpu")
+    return network.eval().to(torch_device(device))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..detect.landmark_net import LandmarkNet
 from ..detect.nets import LANDMARK_NET_FILE, OPEN_FINDER_FILE, OPEN_PAIR_FILE, OPEN_WEIGHTS_FILE, expected_sha256
+from ..device import onnx_providers
 from ..hands.open_hand import load_hand_models
 from ..runtime import cpu_threads
 from .open_finder import OpenFinder
@@ -27,12 +28,12 @@ def load_two_hands(options: EngineOptions) -> TwoHandsEngine:
     HandsError
         MODEL_MISSING, MODEL_DAMAGED or RUNTIME_MISSING
     """
-    threads = cpu_threads(options.threads)
+    threads, providers = cpu_threads(options.threads), onnx_providers(options.device)
     sums = expected_sha256(options.weights_dir)
     files = (OPEN_WEIGHTS_FILE, OPEN_FINDER_FILE, OPEN_PAIR_FILE, LANDMARK_NET_FILE)
     settings: Mapping[str, Any] = {name: sums.get(name, "") for name in files}
-    reader = PairReader(options.weights_dir, threads)
-    landmarks = LandmarkNet(options.weights_dir, threads)
-    proposer = OpenProposer(OpenFinder(options.weights_dir, threads), reader, landmarks)
+    reader = PairReader(options.weights_dir, threads, providers)
+    landmarks = LandmarkNet(options.weights_dir, threads, providers)
+    proposer = OpenProposer(OpenFinder(options.weights_dir, threads, providers), reader, landmarks)
     models = load_hand_models(options.weights_dir)
     return TwoHandsEngine(reader, proposer, models, settings, SecondOpinion(landmarks, models))

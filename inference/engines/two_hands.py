@@ -16,6 +16,7 @@ from ..crops import SquareCrop, crop_around
 from ..detect.crops import CropSource
 from ..detect.observation import HandObservation
 from ..detect.region import Region
+from ..fit.clip_shape import SHARED, ClipShape
 from ..fit.hand_fitter import FittedHand, HandFitter
 from ..hands.joints import SIDES, Side
 from ..hands.model import HandModel
@@ -215,9 +216,9 @@ class TwoHandsRun:
         self._pinned = frozenset(side for side in SIDES if side in state["pinned"])
         self._previous = as_fitted(last_hands)
 
-    def refine(self, clip: Clip) -> Clip:
+    def refine(self, clip: Clip, shape: ClipShape = SHARED) -> Clip:
         """See `EngineRun.refine`."""
-        return refined(clip, self._fitter, related=True)
+        return refined(clip, self._fitter, shape, related=True)
 
     def _agreed(self, source: CropSource, sight: Sight) -> dict[Side, HandObservation]:
         """The hands as the fit is given them."""

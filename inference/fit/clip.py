@@ -1,4 +1,4 @@
-"""A whole clip at once: one shape for both hands and all frames, then every frame fitted again with that shape."""
+"""A whole clip at once: the shape that explains all frames, and every frame fitted again with a shape."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ _ABSENT_DEPTH_M: Final = 0.5
 
 @dataclass(frozen=True)
 class ClipFit:
-    """Hands x frames in the layout of a take, S shape components; zero (identity) where a hand is not present."""
+    """Hands x frames in the layout of a take; zero (identity) where a hand is not present."""
 
     quat_wxyz: Array  # (H, F, 16, 4)
     translation_m: Array  # (H, F, 3)
-    betas: Array  # (S,)
+    betas: Array  # (H, S)
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,10 @@ class ClipFrames:
         """Some of the frames."""
         return ClipFrames(*(getattr(self, name)[:, frames] for name in self.__dataclass_fields__))
 
+    def of_hands(self, hands: list[int]) -> ClipFrames:
+        """Some of the hands, copied."""
+        return ClipFrames(*(getattr(self, name)[hands] for name in self.__dataclass_fields__))
+
 
 def refine(
     skeletons: Skeletons,
@@ -62,24 +66,26 @@ def refine(
     frames: ClipFrames,
     betas: Array | None,
     *,
+    shapes: Array | None = None,
     contact: Contact | None = None,
     offset_m: Array | None = None,
 ) -> ClipFit:
-    """One shape for the clip, robust against bad frames, and every frame fitted with it, from the poses given.
+    """Every frame fitted from the poses given, with `shapes` (H, S) or the one shape that explains all hands best.
 
     What the picture leaves open stays as it was found frame by frame; nothing is smoothed. Memory does not grow with
     the clip beyond the arrays given and returned. With `contact`, hands that ended up in each other are fitted once
     more so that they do not. With `offset_m` (F, 3), see `Relation`, so are all hands that are seen together.
     """
-    start = np.zeros(skeletons.shape_count) if betas is None else np.asarray(betas, dtype=np.float64)
-    shape = _one_shape(skeletons, camera, weights, frames, start)
+    if shapes is None:
+        start = np.zeros(skeletons.shape_count) if betas is None else np.asarray(betas, dtype=np.float64)
+        shapes = np.tile(one_shape(skeletons, camera, weights, frames, start), (len(frames.present), 1))
     quat, translation = np.zeros(frames.quat_wxyz.shape), np.zeros((*frames.present.shape, 3))
     quat[..., 0] = 1.0
     seen = np.flatnonzero(frames.present.any(axis=0))
     for first in range(0, len(seen), CHUNK_FRAMES):
         part = seen[first : first + CHUNK_FRAMES]
         chunk = frames.take(part)
-        objective, state = _problem(skeletons, camera, weights, chunk, shape)
+        objective, state = _problem(skeletons, camera, weights, chunk, shapes)
         # As many steps for every frame, so that a frame's pose does not depend on what else is in its chunk.
         state, _ = solve(objective, state, "fixed", _REFIT_ITERATIONS, tolerance=0.0)
         both = chunk.present.all(axis=0)
@@ -95,7 +101,7 @@ def refine(
         present = chunk.present[..., None]
         quat[:, part] = np.where(present[..., None], np.swapaxes(skeletons.quat_wxyz(state), 0, 1), quat[:, part])
         translation[:, part] = np.where(present, np.swapaxes(state.translation_m, 0, 1), 0.0)
-    return ClipFit(quat, translation, shape)
+    return ClipFit(quat, translation, shapes)
 
 
 def _fit_together(
@@ -114,15 +120,15 @@ def _fit_together(
     observed = objective.observed.take(frames)
     together = Objective(objective.skeletons, observed, objective.weights, anchor, terms)
     within = HandState(*(array[frames] for array in vars(state).values()))
-    # The hands of a frame are judged together, so the scope is the frame; the clip's one shape stays.
-    held = ShapePrior(state.betas[frames], _HELD_SHAPE)
+    # The hands of a frame are judged together, so the scope is the frame; shapes stay, also where they differ.
+    held = ShapePrior(state.betas[frames][:, :1], _HELD_SHAPE)
     within, _ = solve(together, within, "frame", iterations, prior=held, tolerance=0.0)
     state.translation_m[frames], state.wrist[frames] = within.translation_m, within.wrist
     state.finger_rotvec[frames] = within.finger_rotvec
 
 
-def _one_shape(skeletons: Skeletons, camera: Camera, weights: Weights, frames: ClipFrames, start: Array) -> Array:
-    """(S,) the shape that explains the clip's better frames best."""
+def one_shape(skeletons: Skeletons, camera: Camera, weights: Weights, frames: ClipFrames, start: Array) -> Array:
+    """(S,) the shape of all hands given that explains the clip's better frames best."""
     # Frames that show both hands say how large they are against each other: they come first.
     shown = frames.present.sum(axis=0)
     candidates = np.flatnonzero(shown == max(shown.max(), 1))
@@ -147,7 +153,7 @@ def _problem(
     confidence = np.where(present[..., None], np.swapaxes(frames.confidence, 0, 1), 0.0)
     observed = observed_from_points(camera, np.swapaxes(frames.joints_px, 0, 1), confidence, None)
     nowhere = np.tile([0.0, 0.0, _ABSENT_DEPTH_M], (*present.shape, 1))
-    everywhere = np.tile(betas, (*present.shape, 1))
+    everywhere = np.broadcast_to(betas, (*present.shape, betas.shape[-1]))
     state = skeletons.state_from_quat(np.swapaxes(frames.quat_wxyz, 0, 1), nowhere, everywhere)
     state.translation_m = np.where(present[..., None], place(skeletons, state, observed), nowhere)
     return Objective(skeletons, observed, weights, Anchor.at(skeletons, state, _ANCHOR_SPREAD_RAD)), state

@@ -15,7 +15,8 @@ from ..hands.joints import SIDES, Side
 from ..hands.model import HandModel
 from ..hands.rotations import quat_wxyz_to_matrix
 from ..hands.skinning import pose_hand
-from .clip import CHUNK_FRAMES, ClipFrames, refine
+from .clip import CHUNK_FRAMES, ClipFrames, one_shape, refine
+from .clip_shape import SHARED, ClipShape
 from .contact import Contact
 from .kinematics import CHAIN_ORDER, POINT_ORDER, HandState, Skeletons
 from .landmark_offsets import landmark_offsets_m
@@ -63,7 +64,7 @@ class RefinedClip:
     ----------
     quat_wxyz : (2, F, 16, 4) local rotations, absolute
     translation_m : (2, F, 3) wrist joint in camera axes
-    betas : (2, S) the one shape, once for each hand
+    betas : (2, S) the shape of each hand, equal where both share one; of a hand that is never present, the other's
     joints_m : (2, F, 21, 3) joints and tips of the full model in camera axes
     """
 
@@ -151,8 +152,9 @@ class HandFitter:
         betas: Array | None = None,
         *,
         offset_m: Array | None = None,
+        shape: ClipShape = SHARED,
     ) -> RefinedClip:
-        """Give a clip one shape, shared by both hands, and fit all its frames again with it.
+        """Give the hands of a clip their shape, and fit all frames again with it.
 
         Parameters are the arrays of a take with F frames, hand 0 = right and 1 = left, and their poses are the start.
 
@@ -163,6 +165,7 @@ class HandFitter:
         quat_wxyz : (2, F, 16, 4) local rotations as `fit_frame` found them
         betas : (S,) or (2, S) shape to start from
         offset_m : (F, 3) see `fit_frame`; not a number where nobody says
+        shape : whether both hands share one shape, or which it is
         """
         shown = [index for index in range(len(SIDES)) if present[index].any()]
         hands, frames = present.shape
@@ -174,14 +177,24 @@ class HandFitter:
             skeletons = self._skeletons_of(tuple(SIDES[index] for index in shown), with_offsets=False)
             stored = ClipFrames(present, joints_px, joints_px_confidence, quat_wxyz)
             if len(shown) < hands:  # a copy; with both hands, the arrays as they are
-                stored = ClipFrames(*(getattr(stored, name)[shown] for name in stored.__dataclass_fields__))
-            start = None if betas is None else np.atleast_2d(betas).mean(axis=0)
+                stored = stored.of_hands(shown)
+            start = np.zeros(shape_count) if betas is None else np.atleast_2d(betas).mean(axis=0)
+            known = self._shapes(shown, stored, start, shape)
             two = len(shown) == len(SIDES)
             contact = Contact(skeletons, [self.models[side] for side in SIDES]) if two else None
-            offsets = offset_m if two else None
-            fitted = refine(skeletons, self.camera, self.weights, stored, start, contact=contact, offset_m=offsets)
+            fitted = refine(
+                skeletons,
+                self.camera,
+                self.weights,
+                stored,
+                start,
+                shapes=known,
+                contact=contact,
+                offset_m=offset_m if two else None,
+            )
             quat[shown], translation[shown] = fitted.quat_wxyz, fitted.translation_m
-            shapes[:] = fitted.betas
+            shapes[:] = fitted.betas[0]
+            shapes[shown] = fitted.betas
             for index in shown:
                 seen = np.flatnonzero(present[index])
                 for first in range(0, len(seen), CHUNK_FRAMES):
@@ -190,6 +203,20 @@ class HandFitter:
                         SIDES[index], quat[index, part], shapes[index], translation[index, part]
                     )
         return RefinedClip(quat, translation, shapes, joints_m)
+
+    def _shapes(self, shown: list[int], stored: ClipFrames, start: Array, shape: ClipShape) -> Array | None:
+        """(H, S) the shapes of the hands that are shown; None where they share one that is yet to be found."""
+        if shape.fixed is not None:
+            return shape.fixed[shown]
+        if not shape.each:
+            return None
+        alone = [self._skeletons_of((SIDES[index],), with_offsets=False) for index in shown]
+        return np.stack(
+            [
+                one_shape(skeletons, self.camera, self.weights, stored.of_hands([row]), start)
+                for row, skeletons in enumerate(alone)
+            ]
+        )
 
     def landmarks_px(self, side: Side, quat_wxyz: Array, translation_m: Array, betas: Array) -> Array:
         """(21, 2) where the nets should see the landmarks of a fitted hand; not quite where its joints lie."""

@@ -80,11 +80,23 @@ class RecordingLayout:
 
     def __init__(self, drawn: list[str] | None = None) -> None:
         self.drawn: list[str] = [] if drawn is None else drawn
+        self.enabled = True
 
     def __getattr__(self, name: str) -> Any:
         if name in ("row", "column", "box", "split"):
             return lambda **_: RecordingLayout(self.drawn)
         raise AttributeError(name)
+
+    def prop_enum(self, data: Any, name: str, value: str, **_: Any) -> None:
+        assert value in data.bl_rna.properties[name].enum_items, value
+        state = "" if self.enabled else " (greyed)"
+        self.drawn.append(f"choice {name} {value}{state}")
+
+    def template_list(self, list_type: str, _: str, data: Any, name: str, *__: Any, **___: Any) -> None:
+        self.drawn.append(f"list {name} {len(getattr(data, name))}")
+
+    def separator(self, **_: Any) -> None:
+        pass
 
     def label(self, *, text: str = "", **_: Any) -> None:
         self.drawn.append(text)

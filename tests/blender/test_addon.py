@@ -134,7 +134,7 @@ def test_the_zip_holds_what_is_needed_and_nothing_else(extension_zip: Path) -> N
     assert {name.split("/")[0] for name in names} == {
         "LICENSE", "__init__.py", "blender_manifest.toml", "inference", "twohand_blender", "weights",
     }  # fmt: skip
-    assert {"twohand_blender/panels.py", "inference/__main__.py", "weights/open_hand.npz"} <= set(names)
+    assert {"twohand_blender/panels/reconstruct.py", "inference/__main__.py", "weights/open_hand.npz"} <= set(names)
     assert not [name for name in names if "__pycache__" in name or name.endswith((".pyc", ".blend"))]
 
 
@@ -203,7 +203,12 @@ def test_install_enable_disable_enable_work_remove(extension_zip: Path, tmp_path
     assert found["before"]["classes"] == []
     assert found["installed"]["addon"]
     assert found["installed"]["scene"]
-    listed = (bpy.types.Operator, bpy.types.Panel)  # of other classes `bpy.types` has no list
+    listed = (
+        bpy.types.Operator,
+        bpy.types.Panel,
+        bpy.types.UIList,
+        bpy.types.FileHandler,
+    )  # of other classes `bpy.types` has no list
     assert found["installed"]["classes"] == sorted(c.__name__ for c in registration.CLASSES if issubclass(c, listed))
     assert found["enabled"] == found["installed"]
     assert found["disabled"] == found["before"]

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import bpy
 import pytest
-from addon_session import chosen, copying, draw, registered, script_worker
+from addon_session import copying, draw, registered, script_worker
 from scene_access import current_scene, pose_of
 from take_factory import ROOT, make_take
+from twohand_extension.inference.commands import serve
 from twohand_extension.inference.contract import write_take
-from twohand_extension.twohand_blender import job, locations, panels, results, summary
+from twohand_extension.twohand_blender import boxes, job, locations, panels, results, summary, worker_options
 from twohand_extension.twohand_blender.operators import reconstruct, running
 from twohand_extension.twohand_blender.scene import collection
 from twohand_extension.twohand_blender.scene.material import SKIN_TONES
@@ -51,24 +52,31 @@ def test_background_reconstruction_builds_the_hands(
     assert not RUNNING.active
 
 
-def test_the_request_follows_the_settings(tmp_path: Path) -> None:
+def test_the_request_is_what_the_worker_understands(tmp_path: Path) -> None:
     settings = current_scene().twohand
-    take = chosen(tmp_path)
-    request = reconstruct.reconstruct_request(bpy.context)
-    assert request == {
-        "request": "reconstruct",
-        "input": str(tmp_path / "clip.mp4"),
-        "out": str(take),
-        "options": {},
-    }
+    source, take = tmp_path / "a.png", tmp_path / "a.hands.npz"
+    settings.input_path = str(source)
+    assert worker_options.worker_options(current_scene(), source) == {}
     settings.as_sequence, settings.sequence_fps = True, 25.0
     settings.use_frame_range, settings.frame_start, settings.frame_end, settings.frame_step = True, -3, 20, 2
     settings.focal_source, settings.focal_mm = "GIVEN", 28.0
-    other = reconstruct.reconstruct_request(bpy.context, input_path="/a.png")
-    assert (other["input"], other["out"]) == (str(Path("/a.png").absolute()), str(take))
-    assert other["options"] == {
-        "sequence": True, "fps": 25.0, "start": -3, "end": 20, "step": 2, "focal_mm": 28.0,
+    settings.engine, settings.device, settings.shape_source = "TWOHAND", "CPU", "EACH"
+    boxes.put_box(settings, "LEFT", 12, (10.0, 20.5, 300.0, 280.0))
+    boxes.put_box(settings, "LEFT", -3, (1.0, 2.0, 30.0, 28.0))
+    options = worker_options.worker_options(current_scene(), source)
+    assert options == {
+        "sequence": True, "fps": 25.0, "start": -3, "end": 20, "step": 2, "focal_mm": 28.0, "engine": "twohand",
+        "device": "cpu", "shape": "each", "left_box": {"-3": [1.0, 2.0, 30.0, 28.0], "12": [10.0, 20.5, 300.0, 280.0]},
     }  # fmt: skip
+    settings.take_path = str(take)
+    request = reconstruct.reconstruct_request(bpy.context)
+    assert request == {"request": "reconstruct", "input": str(source), "out": str(take), "options": options}
+    served = serve.request_arguments(request)
+    assert dict(served.left_box) == {-3: (1.0, 2.0, 30.0, 28.0), 12: (10.0, 20.5, 300.0, 280.0)}
+    assert (served.start, served.end, served.focal_mm, served.engine) == (-3, 20, 28.0, "twohand")
+    other = reconstruct.reconstruct_request(bpy.context, input_path="/a.png", engine="LANDMARKS")
+    assert (other["input"], other["out"]) == (str(Path("/a.png").absolute()), str(take))
+    assert other["options"]["engine"] == "landmarks"
 
 
 @pytest.mark.skipif(not WORKER_PYTHON, reason="no TWOHAND_WORKER_PYTHON: the worker's packages are elsewhere")
@@ -120,14 +128,14 @@ def test_joints_are_limited_where_the_scene_asks_for_it(take_path: Path, limited
     assert bpy.ops.twohand.import_take(filepath=str(take_path)) == {"FINISHED"}
     bones = pose_of(bpy.data.objects["HandArmature_L"]).bones
     assert len(bones["thumb_02_L"].constraints) == limited
-    assert "limit_joints" in draw(panels.TWOHAND_PT_reconstruct)
+    assert "limit_joints" in draw(panels.TWOHAND_PT_build)
 
 
 def test_the_skin_is_the_scenes(take_path: Path) -> None:
     current_scene().twohand.skin_tone = "DARK"
     assert bpy.ops.twohand.import_take(filepath=str(take_path)) == {"FINISHED"}
     assert tuple(bpy.data.materials["HandSkin_R"].diffuse_color)[:3] == pytest.approx(SKIN_TONES["dark"])
-    assert "skin_tone" in draw(panels.TWOHAND_PT_reconstruct)
+    assert "skin_tone" in draw(panels.TWOHAND_PT_build)
 
 
 def test_the_named_take_is_the_one_that_is_meant(tmp_path: Path) -> None:

@@ -196,7 +196,7 @@ def test_without_hands_it_says_why(tmp_path: Path) -> None:
         bpy.ops.twohand.smooth(take_name="other")
     shown = draw(panels.TWOHAND_PT_results)
     assert "operator twohand.smooth" in shown and "prop smoothing" in shown
-    assert "prop smoothing" in draw(panels.TWOHAND_PT_reconstruct)
+    assert "prop smoothing" in draw(panels.TWOHAND_PT_build)
 
 
 def test_300_frames_are_keyed_anew_in_no_time(tmp_path: Path) -> None:

@@ -107,13 +107,13 @@ class TouchingPairs:
     def _projected(self, clip: ClipFit) -> Array:
         fitter = HandFitter(models(), CAMERA, offsets_m=NO_OFFSETS)
         points = [
-            fitter.full_points_m(side, clip.quat_wxyz[hand, :1], clip.betas, clip.translation_m[hand, :1])[0]
+            fitter.full_points_m(side, clip.quat_wxyz[hand, :1], clip.betas[hand], clip.translation_m[hand, :1])[0]
             for hand, side in enumerate(SIDES)
         ]
         return CAMERA.project(np.stack(points))
 
     def _state_of_clip(self, clip: ClipFit) -> HandState:
-        betas = np.tile(clip.betas, (1, 2, 1))
+        betas = clip.betas[None]
         return self.skeletons.state_from_quat(
             np.swapaxes(clip.quat_wxyz, 0, 1), np.swapaxes(clip.translation_m, 0, 1), betas
         )

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import bpy
-from bpy.props import StringProperty
+from bpy.props import EnumProperty, StringProperty
 
 from ...inference.contract import ErrorCode, HandsError
 from ..locations import EXTENSION_PACKAGE, default_take_path
-from ..properties import settings_of
+from ..properties import ENGINE_ITEMS, settings_of
 from ..scene.editing import scene_of
 from ..worker_options import worker_options
 from .messages import errors_reported
 from .run_request import refusal, start_request, wait_for_request
+
+AS_IN_THE_SCENE: Final = "SCENE"
 
 
 class TWOHAND_OT_reconstruct(bpy.types.Operator):
@@ -27,6 +29,7 @@ class TWOHAND_OT_reconstruct(bpy.types.Operator):
     if TYPE_CHECKING:
         input_path: str
         take_path: str
+        engine: str
     else:
         input_path: StringProperty(
             name="Input",
@@ -38,6 +41,13 @@ class TWOHAND_OT_reconstruct(bpy.types.Operator):
             name="Take",
             description="Where to keep the take. Empty: the scene's setting",
             subtype="FILE_PATH",
+            options={"SKIP_SAVE"},
+        )
+        engine: EnumProperty(
+            name="Engine",
+            description="How hands are read from the picture",
+            items=[(AS_IN_THE_SCENE, "As in the Scene", "The scene's setting"), *ENGINE_ITEMS],
+            default=AS_IN_THE_SCENE,
             options={"SKIP_SAVE"},
         )
 
@@ -53,37 +63,40 @@ class TWOHAND_OT_reconstruct(bpy.types.Operator):
         if bpy.app.background:
             return self.execute(context)
         with errors_reported(self):
-            start_request(context, reconstruct_request(context, self.input_path, self.take_path))
+            start_request(context, reconstruct_request(context, self.input_path, self.take_path, self.engine))
             return {"FINISHED"}
         return {"CANCELLED"}
 
     def execute(self, context: bpy.types.Context) -> set[Any]:
         """From scripts and in background mode: wait for the result."""
         with errors_reported(self):
-            request = reconstruct_request(context, self.input_path, self.take_path)
+            request = reconstruct_request(context, self.input_path, self.take_path, self.engine)
             for line in wait_for_request(context, request):
                 self.report({"INFO"}, line)
             return {"FINISHED"}
         return {"CANCELLED"}
 
 
-def reconstruct_request(context: bpy.types.Context, input_path: str = "", take_path: str = "") -> dict[str, Any]:
+def reconstruct_request(
+    context: bpy.types.Context, input_path: str = "", take_path: str = "", engine: str = AS_IN_THE_SCENE
+) -> dict[str, Any]:
     """What ``serve`` is asked for (docs/command-line.md).
 
     Parameters
     ----------
-    input_path, take_path : go before those of the scene
+    input_path, take_path, engine : go before those of the scene
 
     Raises
     ------
     HandsError
-        INPUT_MISSING where no input is chosen
+        INPUT_MISSING where no input is chosen; what `worker_options` raises
     """
     scene = scene_of(context)
     settings = settings_of(scene)
     source = _source_path(input_path or settings.input_path)
     take = _take_path(take_path or settings.take_path, source)
-    return {"request": "reconstruct", "input": str(source), "out": str(take), "options": worker_options(scene)}
+    options = worker_options(scene, source, "" if engine == AS_IN_THE_SCENE else engine)
+    return {"request": "reconstruct", "input": str(source), "out": str(take), "options": options}
 
 
 def _source_path(text: str) -> Path:

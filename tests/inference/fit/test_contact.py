@@ -61,7 +61,7 @@ def refined(pairs: list[Pair], contact: Contact | None) -> ClipFit:
 
 def overlaps_mm(clip: ClipFit) -> Array:
     quat, translation = np.swapaxes(clip.quat_wxyz, 0, 1), np.swapaxes(clip.translation_m, 0, 1)
-    betas = np.broadcast_to(clip.betas, (*translation.shape[:2], len(clip.betas)))
+    betas = np.broadcast_to(clip.betas, (*translation.shape[:2], clip.betas.shape[-1]))
     return 1e3 * CONTACT.overlap_m(SKELETONS.state_from_quat(quat, translation, betas))
 
 
@@ -72,7 +72,7 @@ def wrist_errors_mm(clip: ClipFit, truth: list[Pair]) -> Array:
 
 def pixel_errors(clip: ClipFit, truth: list[Pair]) -> Array:
     quat, translation = np.swapaxes(clip.quat_wxyz, 0, 1), np.swapaxes(clip.translation_m, 0, 1)
-    betas = np.broadcast_to(clip.betas, (*translation.shape[:2], len(clip.betas)))
+    betas = np.broadcast_to(clip.betas, (*translation.shape[:2], clip.betas.shape[-1]))
     found = CAMERA.project(SKELETONS.points_m(SKELETONS.state_from_quat(quat, translation, betas))[:, :, POINT_ORDER])
     seen = np.stack([np.stack([CAMERA.project(pair[side].points_m) for side in SIDES]) for pair in truth])
     return np.linalg.norm(found - seen, axis=-1)

@@ -1,0 +1,92 @@
+"""Boxes that the user drew: where a hand is in a frame of the input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import bpy
+from bpy.props import EnumProperty, FloatVectorProperty, IntProperty, StringProperty
+
+SIDE_ITEMS = (
+    ("RIGHT", "Right Hand", "The person's right hand"),
+    ("LEFT", "Left Hand", "The person's left hand"),
+)
+
+
+class TWOHAND_PG_box(bpy.types.PropertyGroup):
+    """One box; pixels are those of the upright picture, from its top left corner."""
+
+    if TYPE_CHECKING:
+        source: str
+        side: str
+        frame: int
+        rectangle: Sequence[float]
+    else:
+        source: StringProperty(name="Input", description="The input that the box was drawn on")
+        side: EnumProperty(name="Hand", description="Which hand is in the box", items=SIDE_ITEMS)
+        frame: IntProperty(name="Frame", description="Number of the frame in the source")
+        rectangle: FloatVectorProperty(
+            name="Rectangle",
+            description="Left, top, width and height in pixels of the upright picture",
+            size=4,
+            precision=0,
+        )
+
+
+class BoxSettings(Protocol):
+    """The settings of a scene, as far as boxes are concerned."""
+
+    input_path: str
+    boxes: bpy.types.bpy_prop_collection_idprop[TWOHAND_PG_box]
+    box_index: int
+
+
+def source_key(input_path: str) -> str:
+    """What boxes of an input are known by, however its path is written; empty where there is no input."""
+    return str(Path(bpy.path.abspath(input_path)).absolute()) if input_path.strip() else ""
+
+
+def boxes_of(settings: BoxSettings, source: str) -> list[TWOHAND_PG_box]:
+    """The boxes of an input by frame; those of other inputs are kept and mean nothing here."""
+    return sorted((box for box in settings.boxes if box.source == source), key=lambda box: (box.frame, box.side))
+
+
+def put_box(settings: BoxSettings, side: str, frame: int, rectangle: tuple[float, float, float, float]) -> None:
+    """Add a box for the input that is chosen, or replace the one of the same hand in the same frame."""
+    source = source_key(settings.input_path)
+    same = (
+        index for index, box in enumerate(settings.boxes) if (box.source, box.side, box.frame) == (source, side, frame)
+    )
+    index = next(same, None)
+    if index is None:
+        settings.boxes.add()
+        index = len(settings.boxes) - 1
+    box = settings.boxes[index]
+    box.source, box.side, box.frame, box.rectangle = source, side, frame, rectangle
+    settings.box_index = index
+
+
+def active_box(settings: BoxSettings) -> TWOHAND_PG_box | None:
+    """The box that is chosen in the list, where it belongs to the input that is chosen."""
+    if 0 <= settings.box_index < len(settings.boxes):
+        box = settings.boxes[settings.box_index]
+        if box.source == source_key(settings.input_path):
+            return box
+    return None
+
+
+def remove_boxes(settings: BoxSettings, *, only_active: bool) -> int:
+    """Remove the chosen box, or all of the input that is chosen; how many are gone."""
+    source, active = source_key(settings.input_path), settings.box_index
+    doomed = [
+        index
+        for index, box in enumerate(settings.boxes)
+        if box.source == source and (not only_active or index == active)
+    ]
+    for index in reversed(doomed):
+        settings.boxes.remove(index)
+    left = [index for index, box in enumerate(settings.boxes) if box.source == source]
+    settings.box_index = min(left, key=lambda index: abs(index - active)) if left else -1
+    return len(doomed)
