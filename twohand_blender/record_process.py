@@ -1,7 +1,7 @@
 """A child process that tells of its work in records and may be ended at any moment (no bpy in here).
 
-Setting up and importing model files run like this: unlike a reconstruction they keep what is done without being asked to,
-so that ending one is killing it. What the records mean stands in ``docs/contract.md``.
+Setting up and importing model files run like this: unlike a reconstruction they keep what is done without being asked
+to, so that ending one is killing it. What the records mean stands in ``docs/contract.md``.
 """
 
 from __future__ import annotations

@@ -14,20 +14,29 @@ from typing import Any, Final
 
 from ...inference.contract import ErrorCode, HandsError, error_record, hello_record
 from .lock import read_lock
-from .plan import make_plan
+from .plan import Plan, make_plan
 from .set_up import set_up
 from .target import this_target
 
-PROGRAM: Final = Path(__file__).resolve().parents[2]
-"""Holds ``inference``."""
 _RECORD_EVERY_S: Final = 0.1
 
 
-def setup_arguments(folder: Path, variant: str, lock: Path, wheels_folder: Path | None) -> list[str]:
-    """The command line behind the interpreter that the environment is to be made of."""
+def setup_command(plan: Plan, lock: Path, program: Path, *, online: bool) -> list[str]:
+    """The command line of the process that carries out a plan.
+
+    Parameters
+    ----------
+    plan : what is to be done; the process looks again at what is there
+    lock : the lock file
+    program : the folder that holds ``inference``
+    online : whether the network may be used
+    """
     start = str(Path(__file__).with_name("start.py"))
-    words = ["-I", "-B", start, "--folder", str(folder), "--variant", variant, "--lock", str(lock)]
-    return [*words, "--wheels", str(wheels_folder)] if wheels_folder is not None else words
+    words = [str(plan.base_python), "-I", "-B", start, "--folder", str(plan.folder), "--variant", plan.variant]
+    words += ["--lock", str(lock), "--program", str(program)]
+    if plan.wheels_folder is not None:
+        words += ["--wheels", str(plan.wheels_folder)]
+    return [*words, "--online"] if online else words
 
 
 def main(words: Sequence[str]) -> int:
@@ -36,7 +45,9 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--variant", required=True)
     parser.add_argument("--lock", type=Path, required=True)
+    parser.add_argument("--program", type=Path, required=True)
     parser.add_argument("--wheels", type=Path)
+    parser.add_argument("--online", action="store_true")
     arguments = parser.parse_args(words)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     records = _Records()
@@ -44,9 +55,14 @@ def main(words: Sequence[str]) -> int:
     try:
         lock = read_lock(arguments.lock)
         plan = make_plan(
-            lock, this_target(), Path(sys.executable), arguments.folder, arguments.variant, arguments.wheels
+            lock,
+            this_target(),
+            Path(sys.executable),
+            arguments.folder,
+            arguments.variant,
+            wheels_folder=arguments.wheels,
         )
-        summary = set_up(plan, lock, PROGRAM, records)
+        summary = set_up(plan, lock, arguments.program, records, online=arguments.online)
     except HandsError as error:
         records(error_record(error))
         return error.code.exit_code

@@ -1,7 +1,7 @@
 """What a wheel becomes in an environment: unpacked, compared with its own list of files, removed.
 
-A wheel is a zip file of what belongs into ``site-packages``, with a list of its files and their hashes (RECORD). None of
-the locked wheels has anything to be built or run, so that unpacking is all that there is to do.
+A wheel is a zip file of what belongs into ``site-packages``, with a list of its files and their hashes (RECORD). None
+of the locked wheels has anything to be built or run, so that unpacking is all that there is to do.
 """
 
 from __future__ import annotations

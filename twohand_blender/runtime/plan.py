@@ -64,7 +64,8 @@ class Plan:
 
     def rows(self) -> list[tuple[str, str]]:
         """What is shown: name and value, a line each."""
-        download = f"{megabytes(self.download_bytes)} from {', '.join(self._hosts())}" if self.to_download else "Nothing"
+        hosts = ", ".join(sorted({wheel.url.split("/")[2] for wheel in self.to_download}))
+        download = f"{megabytes(self.download_bytes)} from {hosts}" if self.to_download else "Nothing"
         version = f"{self.target.python[0]}.{self.target.python[1]}"
         return [
             ("Python", f"{version}, Blender's own ({self.base_python}), which is left as it is"),
@@ -75,12 +76,9 @@ class Plan:
             ("Runs On", _REASONS[self.variant]),
         ]
 
-    def _hosts(self) -> list[str]:
-        return sorted({wheel.url.split("/")[2] for wheel in self.to_download})
-
 
 def make_plan(
-    lock: Lock, target: Target, base_python: Path, folder: Path, variant: str, wheels_folder: Path | None = None
+    lock: Lock, target: Target, base_python: Path, folder: Path, variant: str, *, wheels_folder: Path | None
 ) -> Plan:
     """Look at what is there and plan the rest.
 
@@ -100,9 +98,7 @@ def make_plan(
     site_packages = site_packages_in(folder, target.python)
     lacking = tuple(wheel for wheel in wheels if not seems_installed(wheel, site_packages))
     cache = folder / CACHE_FOLDER
-    to_download = tuple(
-        wheel for wheel in lacking if not (_lies_in(wheel, wheels_folder) or _lies_in(wheel, cache))
-    )
+    to_download = tuple(wheel for wheel in lacking if not (_lies_in(wheel, wheels_folder) or _lies_in(wheel, cache)))
     parts = sum(min(_size(cache / (wheel.filename + PART_SUFFIX)), wheel.byte_count) for wheel in to_download)
     download_bytes = sum(wheel.byte_count for wheel in to_download) - parts
     disk_bytes = download_bytes + sum(wheel.unpacked_byte_count for wheel in lacking)
@@ -141,7 +137,8 @@ def obstacle(plan: Plan, *, online: bool) -> HandsError | None:
     if plan.lacking and free_bytes < needed_bytes:
         return HandsError(
             ErrorCode.DISK_FULL,
-            f"The disk that holds '{plan.folder}' has {megabytes(free_bytes)} free; {megabytes(needed_bytes)} are needed.",
+            f"The disk that holds '{plan.folder}' has {megabytes(free_bytes)} free, and {megabytes(needed_bytes)} are "
+            "needed.",
             "Free some space.",
         )
     return None

@@ -48,7 +48,9 @@ class _Stage:
         self._report(progress_record(self._name, min(done, total), total, eta_s))
 
 
-def set_up(plan: Plan, lock: Lock, program: Path, report: Report = lambda _record: None) -> dict[str, Any]:
+def set_up(
+    plan: Plan, lock: Lock, program: Path, report: Report = lambda _record: None, *, online: bool
+) -> dict[str, Any]:
     """Make the environment what the plan says; what is right already is left alone.
 
     Parameters
@@ -56,6 +58,7 @@ def set_up(plan: Plan, lock: Lock, program: Path, report: Report = lambda _recor
     plan, lock : from `plan.make_plan` and `lock.read_lock`
     program : the folder that holds ``inference``, for the trial at the end
     report : takes progress records
+    online : whether the network may be used: a file that proves damaged only now was in no plan
 
     Returns
     -------
@@ -64,8 +67,8 @@ def set_up(plan: Plan, lock: Lock, program: Path, report: Report = lambda _recor
     Raises
     ------
     HandsError
-        RUNTIME_MISSING, OUTPUT_NOT_WRITABLE or DISK_FULL; what was downloaded and unpacked until then stays, and the next
-        set up goes on from there
+        RUNTIME_MISSING, OUTPUT_NOT_WRITABLE or DISK_FULL; what was downloaded and unpacked until then stays, and the
+        next set up goes on from there
     """
     version = plan.target.python
     cache = plan.folder / CACHE_FOLDER
@@ -87,7 +90,7 @@ def set_up(plan: Plan, lock: Lock, program: Path, report: Report = lambda _recor
         forget_installed(plan.folder)
 
     stage = _Stage(report, DOWNLOAD, sum(wheel.byte_count for wheel in lacking))
-    files = {wheel: _file_of(wheel, plan, cache, stage) for wheel in lacking}
+    files = {wheel: _file_of(wheel, plan, cache, stage, online=online) for wheel in lacking}
 
     stage = _Stage(report, UNPACK, sum(wheel.unpacked_byte_count for wheel in lacking))
     for stranger in strangers:
@@ -108,19 +111,25 @@ def set_up(plan: Plan, lock: Lock, program: Path, report: Report = lambda _recor
     }
 
 
-def _file_of(wheel: Wheel, plan: Plan, cache: Path, stage: _Stage) -> Path:
+def _file_of(wheel: Wheel, plan: Plan, cache: Path, stage: _Stage, *, online: bool) -> Path:
     """A wheel from the user's folder, else downloaded."""
     if plan.wheels_folder is not None:
         path = plan.wheels_folder / wheel.filename
         if is_whole(wheel, path):
             stage.advance(wheel.byte_count)
             return path
-        if path.is_file() and wheel not in plan.to_download:
+        if path.is_file() and not online:
             raise HandsError(
                 ErrorCode.RUNTIME_MISSING,
                 f"'{path}' is damaged, or another file than the one that was tested.",
                 "Download it again, or take it out of the folder.",
             )
+    if not online and not is_whole(wheel, cache / wheel.filename):
+        raise HandsError(
+            ErrorCode.RUNTIME_MISSING,
+            f"'{wheel.filename}' must be downloaded again, and Blender may not use the network.",
+            "Allow online access in Preferences > System > Network, or choose a folder of wheels.",
+        )
     return fetch(wheel, cache, stage.advance)
 
 
@@ -144,7 +153,8 @@ def try_out(python: Path, program: Path) -> None:
             creationflags=subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0,
         )
         answer = json.loads(done.stdout)
-        problems = [f"{item['subject']}: {item['detail']}" for item in answer["findings"] if item["status"] == "problem"]
+        wrong = [item for item in answer["findings"] if item["status"] == "problem"]
+        problems = [f"{item['subject']}: {item['detail']}" for item in wrong]
     except (OSError, ValueError, KeyError, TypeError, subprocess.TimeoutExpired) as error:
         problems = [f"the worker does not start ({type(error).__name__})"]
     if problems:
