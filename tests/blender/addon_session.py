@@ -67,6 +67,9 @@ class RecordingLayout:
             return lambda **_: RecordingLayout(self.drawn)
         raise AttributeError(name)
 
+    def separator(self, **_: Any) -> None:
+        pass
+
     def label(self, *, text: str = "", **_: Any) -> None:
         self.drawn.append(text)
 

@@ -60,9 +60,9 @@ def fetch(wheel: Wheel, folder: Path, advance: Advance, waits_s: tuple[float, ..
                 part.replace(path)
                 return path
             # What broke off earlier may be of another file than the rest: once more from the start.
-            part.unlink()
             if not last:
-                advance(-wheel.byte_count)
+                advance(-part.stat().st_size)
+            part.unlink()
     except urllib.error.URLError as error:
         raise _unreachable(wheel, error) from error
     except OSError as error:
@@ -76,7 +76,7 @@ def fetch(wheel: Wheel, folder: Path, advance: Advance, waits_s: tuple[float, ..
 
 
 def _complete(wheel: Wheel, part: Path, advance: Advance, waits_s: tuple[float, ...]) -> None:
-    """Download until the part has as many bytes as the file."""
+    """Download until the part has as many bytes as the file, or the server has no more."""
     done = part.stat().st_size if part.is_file() else 0
     if done > wheel.byte_count:
         part.unlink()
@@ -89,12 +89,10 @@ def _complete(wheel: Wheel, part: Path, advance: Advance, waits_s: tuple[float, 
             done = _attempt(wheel, part, done, advance)
             reason: Exception = ConnectionError("the connection ended too early")
         except urllib.error.HTTPError as error:
-            if error.code < 500 and error.code not in (408, 416, 429):  # it will say the same again
+            if error.code == 416:  # it has no such part, so the file there is another one
+                return
+            if error.code < 500 and error.code not in (408, 429):  # it will say the same again
                 raise
-            if error.code == 416:  # it has no such part: the file there is another one than it was
-                advance(-done)
-                part.unlink(missing_ok=True)
-                done = before = 0
             reason = error
         except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError, ssl.SSLError) as error:
             done = part.stat().st_size if part.is_file() else 0
@@ -119,10 +117,10 @@ def _attempt(wheel: Wheel, part: Path, done: int, advance: Advance) -> int:
             return done + _copy(answer, file, wheel.byte_count - done, advance)
 
 
-def _copy(answer: IO[bytes], file: IO[bytes], wanted: int, advance: Advance) -> int:
-    """At most `wanted` bytes: a server that does not end cannot fill the disk."""
+def _copy(answer: http.client.HTTPResponse, file: IO[bytes], wanted: int, advance: Advance) -> int:
+    """Each piece as it comes, at most `wanted` bytes in all: a server that does not end cannot fill the disk."""
     copied = 0
-    while copied < wanted and (chunk := answer.read(min(_CHUNK_BYTES, wanted - copied))):
+    while copied < wanted and (chunk := answer.read1(min(_CHUNK_BYTES, wanted - copied))):
         file.write(chunk)
         copied += len(chunk)
         advance(len(chunk))

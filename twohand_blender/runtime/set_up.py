@@ -44,7 +44,7 @@ class _Stage:
         spent_s = time.monotonic() - self._start_s
         left = max(self._total - self._done, 0)
         eta_s = spent_s * left / self._done if self._done > 0 and spent_s > 1.0 else None
-        done, total = max(self._done, 0) // _STEP_BYTES, -(-self._total // _STEP_BYTES)
+        done, total = -(-max(self._done, 0) // _STEP_BYTES), -(-self._total // _STEP_BYTES)
         self._report(progress_record(self._name, min(done, total), total, eta_s))
 
 
