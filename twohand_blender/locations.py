@@ -22,7 +22,8 @@ def worker_python(preferred: str) -> Path:
 
     Parameters
     ----------
-    preferred : path from the preferences, empty where none is set; a virtual environment's folder will do
+    preferred : path from the preferences or of what Set Up made, empty for neither; the folder of a virtual
+        environment will do
 
     Raises
     ------
@@ -33,8 +34,8 @@ def worker_python(preferred: str) -> Path:
     if not text:
         raise HandsError(
             ErrorCode.RUNTIME_MISSING,
-            "No Python interpreter is set for the reconstruction.",
-            "Choose one in Preferences > Add-ons > Two Hands.",
+            "The reconstruction is not set up yet.",
+            "Press Set Up in the Hands tab or in Preferences > Add-ons > Two Hands.",
         )
     path = Path(text).expanduser()
     for candidate in (path, path / "bin" / "python", path / "Scripts" / "python.exe", path / "python.exe"):

@@ -1,22 +1,15 @@
-"""Preferences: the Python interpreter that reconstructs, and whether it has what it needs."""
+"""Preferences: what the add-on remembers for every file, and where the rest of the add-on asks for it."""
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Final, Literal, cast
+import os
+from typing import TYPE_CHECKING, cast
 
 import bpy
 from bpy.props import StringProperty
 
-from ..inference.contract import HandsError
-from .locations import EXTENSION_PACKAGE, worker_python
-
-_PACKAGES: Final = "onnxruntime opencv-python-headless pillow tqdm"
-_MARK_ICONS: Final[dict[str, Literal["CHECKMARK", "INFO", "ERROR"]]] = {
-    "ok": "CHECKMARK",
-    "note": "INFO",
-    "problem": "ERROR",
-}
+from .locations import EXTENSION_PACKAGE, PYTHON_VARIABLE
+from .managed_runtime import managed_python
 
 
 class TWOHAND_AP_preferences(bpy.types.AddonPreferences):
@@ -26,40 +19,32 @@ class TWOHAND_AP_preferences(bpy.types.AddonPreferences):
 
     if TYPE_CHECKING:
         python_path: str
+        wheels_folder: str
         findings: str
     else:
         python_path: StringProperty(
-            name="Python",
-            description="Python 3.11 or newer, or the folder of a virtual environment, that has the packages below",
+            name="Own Python",
+            description="A Python 3.11 or newer that has the packages already, or the folder of its virtual "
+            "environment; used instead of what Set Up makes",
             subtype="FILE_PATH",
+        )
+        wheels_folder: StringProperty(
+            name="Wheels Folder",
+            description="Folder with the files that Set Up needs, for a computer without network: whatever lies there "
+            "is not downloaded",
+            subtype="DIR_PATH",
         )
         # What the last check found, a line a finding: status, subject, detail, remedy, separated by tabs.
         findings: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
 
-    def draw(self, context: bpy.types.Context) -> None:  # noqa: ARG002 - Blender's signature
+    def draw(self, context: bpy.types.Context) -> None:
+        from .preferences_models import draw_models  # these use operators, and operators use this module
+        from .preferences_runtime import draw_runtime
+
         layout = cast(bpy.types.UILayout, self.layout)
-        layout.prop(self, "python_path", placeholder="For example /home/me/hands/bin/python")
-        try:
-            python = worker_python(self.python_path)
-            layout.label(text=f"Used: {python}", icon="CHECKMARK")
-        except HandsError as error:
-            layout.label(text=error.message, icon="ERROR")
-        column = layout.column(align=True)
-        column.label(text="How to make one, in a terminal:")
-        for command in setup_commands():
-            column.label(text=f"    {command}")
-        layout.operator("twohand.check_runtime", icon="VIEWZOOM")
-        for line in self.findings.splitlines():
-            status, subject, detail, remedy = line.split("\t")
-            layout.label(text=f"{subject}: {detail}", icon=_MARK_ICONS.get(status, "DOT"))
-            if remedy:
-                layout.label(text=f"    {remedy}", icon="BLANK1")
-
-
-def setup_commands() -> tuple[str, ...]:
-    """The lines that make an interpreter with everything needed."""
-    python = r"hands\Scripts\python.exe" if sys.platform == "win32" else "hands/bin/python"
-    return ("python -m venv hands", f"{python} -m pip install {_PACKAGES}")
+        draw_runtime(layout, self, context)
+        layout.separator()
+        draw_models(layout, context)
 
 
 def preferences_of(context: bpy.types.Context) -> TWOHAND_AP_preferences | None:
@@ -69,7 +54,19 @@ def preferences_of(context: bpy.types.Context) -> TWOHAND_AP_preferences | None:
     return cast(TWOHAND_AP_preferences, addon.preferences) if addon else None
 
 
-def python_path_of(context: bpy.types.Context) -> str:
-    """The interpreter that the user chose, empty where none was."""
+def own_python_of(context: bpy.types.Context) -> str:
+    """The interpreter that the user chose, in the preferences or by the environment variable; empty where none was."""
     preferences = preferences_of(context)
-    return preferences.python_path if preferences else ""
+    chosen = preferences.python_path.strip() if preferences else ""
+    return chosen or os.environ.get(PYTHON_VARIABLE, "").strip()
+
+
+def python_path_of(context: bpy.types.Context) -> str:
+    """The interpreter that reconstructs: the user's own, else that of *Set Up*; empty where there is neither."""
+    return own_python_of(context) or managed_python()
+
+
+def wheels_folder_of(context: bpy.types.Context) -> str:
+    """The folder of wheels that the user chose, empty where none was."""
+    preferences = preferences_of(context)
+    return preferences.wheels_folder if preferences else ""

@@ -9,21 +9,32 @@ import bpy
 
 from . import panels, preferences, properties
 from .operators import (
+    accept_licences,
     add_pose_library,
     add_preset,
     cancel,
+    cancel_preparing,
     check_runtime,
     clear_boxes,
+    copy_text,
     draw_box,
     drop_source,
     export_fbx,
     go_to_box,
+    import_model_files,
     import_take,
+    list_model_files,
+    listing_models,
+    preparing,
     reconstruct,
     remove_box,
+    remove_model_file,
     remove_result,
+    remove_runtime,
+    repair_runtime,
     resume,
     running,
+    set_up_runtime,
     show_log,
     show_overlay,
     smooth,
@@ -42,6 +53,15 @@ CLASSES: Final = (
     export_fbx.TWOHAND_OT_export_fbx,
     add_pose_library.TWOHAND_OT_add_pose_library,
     check_runtime.TWOHAND_OT_check_runtime,
+    set_up_runtime.TWOHAND_OT_set_up_runtime,
+    cancel_preparing.TWOHAND_OT_cancel_preparing,
+    repair_runtime.TWOHAND_OT_repair_runtime,
+    remove_runtime.TWOHAND_OT_remove_runtime,
+    import_model_files.TWOHAND_OT_import_model_files,
+    accept_licences.TWOHAND_OT_accept_licences,
+    list_model_files.TWOHAND_OT_list_model_files,
+    remove_model_file.TWOHAND_OT_remove_model_file,
+    copy_text.TWOHAND_OT_copy_text,
     use_active_source.TWOHAND_OT_use_active_source,
     drop_source.TWOHAND_OT_drop_source,
     drop_source.TWOHAND_FH_source,
@@ -80,7 +100,13 @@ def _steps() -> list[tuple[Callable[[], None], Callable[[], None]]]:
         steps.append(
             (lambda item=item: bpy.utils.register_class(item), lambda item=item: bpy.utils.unregister_class(item))
         )
-    return [*steps, (running.register, running.unregister), (_nothing, draw_box.end_drawing)]
+    return [
+        *steps,
+        (running.register, running.unregister),
+        (preparing.register, preparing.unregister),
+        (listing_models.register, listing_models.unregister),
+        (_nothing, draw_box.end_drawing),
+    ]
 
 
 def _nothing() -> None:

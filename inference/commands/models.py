@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -38,7 +39,19 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> argparse.Argument
     )
     bring.add_argument("files", type=Path, nargs="+", metavar="FILE", help="your downloads")
     bring.add_argument("--accept-licence", action="store_true", help="you have read and accept the files' licences")
+    bring.add_argument(
+        "--accepted-in",
+        metavar="PLACE",
+        help="for programs: the same, and where the user was shown the licences, as it is recorded",
+    )
     bring.add_argument("--records", action="store_true", help="print one JSON record a line on stdout")
+    ask = actions.add_parser(
+        "licences",
+        help="show what your downloads are and the licences that come with them; imports nothing",
+        description="Recognises your downloads and shows the licences that an import would ask you to accept.",
+    )
+    ask.add_argument("files", type=Path, nargs="+", metavar="FILE", help="your downloads")
+    ask.add_argument("--json", action="store_true", help="print it as one JSON object")
     tell = actions.add_parser(
         "list",
         help="show what is there, what is missing and what that allows",
@@ -56,7 +69,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> argparse.Argument
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what the action says."""
-    return {"import": _import, "list": _list, "remove": _remove}[arguments.action](arguments)
+    return {"import": _import, "licences": _licences, "list": _list, "remove": _remove}[arguments.action](arguments)
 
 
 def _import(arguments: argparse.Namespace) -> int:
@@ -83,16 +96,44 @@ def _accept(licence: Licence, arguments: argparse.Namespace) -> Acceptance:
     """What the user says to a licence: by option, else on the terminal."""
     from ..models.importing import Acceptance, not_accepted
 
+    if arguments.accepted_in:
+        return Acceptance.now(licence, f"in {arguments.accepted_in}")
     if arguments.accept_licence:
         return Acceptance.now(licence, "--accept-licence")
     if arguments.records or not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise not_accepted(licence)
-    addresses = "\n".join(f"  {address}" for address in licence.addresses)
-    print(f"{licence.name}\n{licence.terms}\nThe text that counts is there:\n{addresses}", file=sys.stderr)  # noqa: T201 - the command line's voice
+    print(_licence_text(licence), file=sys.stderr)  # noqa: T201 - the command line's voice
     print("Have you read it, and do you accept it? [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201 - as above
     if sys.stdin.readline().strip().lower() not in _YES:
         raise HandsError(ErrorCode.CANCELLED, "The licence was not accepted; nothing was imported.")
     return Acceptance.now(licence, "on the terminal")
+
+
+def _licence_text(licence: Licence) -> str:
+    addresses = "\n".join(f"  {address}" for address in licence.addresses)
+    return f"{licence.name}\n{licence.terms}\nThe text that counts is there:\n{addresses}"
+
+
+def _licences(arguments: argparse.Namespace) -> int:
+    from ..models.importing import licences_of, recognise_files
+    from ..models.recognise import FileKind
+
+    files = recognise_files(arguments.files)
+    licences = licences_of(files)
+    if arguments.json:
+        has_torch = find_spec("torch") is not None
+        described = [
+            {
+                "path": str(file.path),
+                "what": file.kind.label,
+                "lacks": ["torch"] if file.kind is FileKind.CHECKPOINT and not has_torch else [],
+            }
+            for file in files
+        ]
+        print(json.dumps({"files": described, "licences": [licence.as_dict() for licence in licences]}))  # noqa: T201 - result
+    else:
+        print("\n\n".join(_licence_text(licence) for licence in licences))  # noqa: T201 - result
+    return 0
 
 
 def _list(arguments: argparse.Namespace) -> int:

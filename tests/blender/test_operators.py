@@ -178,10 +178,10 @@ def test_no_interpreter_no_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.delenv("TWOHAND_WORKER_PYTHON", raising=False)
     with pytest.raises(RuntimeError, match="No picture or movie is chosen"):
         bpy.ops.twohand.reconstruct()
-    with pytest.raises(RuntimeError, match="No Python interpreter is set"):
+    with pytest.raises(RuntimeError, match="The reconstruction is not set up"):
         bpy.ops.twohand.reconstruct(input_path=str(tmp_path / "a.png"))
-    assert "No Python interpreter is set" in draw(panels.TWOHAND_PT_reconstruct).replace("\n", " ")
-    with pytest.raises(RuntimeError, match="No Python interpreter is set"):
+    assert "The reconstruction is not set up" in draw(panels.TWOHAND_PT_reconstruct).replace("\n", " ")
+    with pytest.raises(RuntimeError, match="The reconstruction is not set up"):
         bpy.ops.twohand.check_runtime()
     monkeypatch.setenv("TWOHAND_WORKER_PYTHON", str(tmp_path / "gone"))
     with pytest.raises(RuntimeError, match="no Python interpreter at"):

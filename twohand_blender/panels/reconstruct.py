@@ -8,8 +8,10 @@ import bpy
 
 from ...inference.contract import ErrorCode, HandsError
 from ..locations import EXTENSION_PACKAGE, worker_python
+from ..operators.preparing import PREPARING
 from ..operators.running import RUNNING
 from ..preferences import python_path_of
+from ..preferences_runtime import draw_preparing
 from ..properties import settings_of
 from ..scene.editing import scene_of
 from .lines import Icon, draw_lines, line_length
@@ -44,12 +46,20 @@ class TWOHAND_PT_reconstruct(HandsTab, bpy.types.Panel):
 
 
 def _draw_interpreter(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """Where no interpreter is set, say so and offer the way there."""
+    """Where nothing is set up, say so and offer it; while it is being set up, how far it is."""
+    if PREPARING.active:
+        draw_preparing(layout)
+        return
     try:
         worker_python(python_path_of(context))
     except HandsError as error:
         box = layout.box()
         draw_lines(box, [error.message], line_length(context), icon="ERROR")
+        if PREPARING.error is not None:
+            draw_lines(box, [PREPARING.error.message, PREPARING.error.hint], line_length(context), icon="INFO")
+        row = box.row()
+        row.operator_context = "INVOKE_DEFAULT"
+        row.operator("twohand.set_up_runtime", text="Set Up...", icon="IMPORT")
         box.operator("preferences.addon_show", text="Open Preferences", icon="PREFERENCES").module = EXTENSION_PACKAGE
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from inference.__main__ import main
+from inference.commands import models as models_command
 from inference.contract import HandsError
 from inference.detect.nets import LANDMARK_NET_FILE, PALM_NET_FILE
 from inference.engines.engine import WEIGHTS_DIR
@@ -19,6 +20,7 @@ from inference.models import ModelFolder
 from inference.models.licences import INTERSHAPE, MANO
 from inference.models.overview import SHIPPED_LICENCES, survey
 from tests.python2_pickle import official_mano_pickle
+from tests.stand_in_checkpoint import write_checkpoint
 from tests.stand_in_hand import SEEDS, mano_arrays
 
 
@@ -266,3 +268,39 @@ def test_an_incomplete_program_says_so(tmp_path: Path) -> None:
     overview = survey(ModelFolder(tmp_path), tmp_path)
     assert not overview.engines[0].ready
     assert overview.engines[0].remedy
+
+
+# --- for programs ---------------------------------------------------------------------------------------------------
+
+
+def test_the_licences_of_downloads_are_told_without_importing(
+    models: Path, pickles: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["models", "licences", "--json", *pickles]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert [file["path"] for file in answer["files"]] == pickles
+    assert {file["what"] for file in answer["files"]} == {"a MANO hand model"}
+    assert [file["lacks"] for file in answer["files"]] == [[], []]
+    assert answer["licences"] == [MANO.as_dict()]
+    assert main(["models", "licences", *pickles]) == 0
+    assert MANO.terms in capsys.readouterr().out
+    assert not models.exists()
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_checkpoint_without_torch_is_told_beforehand(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], there: bool
+) -> None:
+    path = write_checkpoint(tmp_path / "snapshot.tar")
+    if not there:
+        monkeypatch.setattr(models_command, "find_spec", lambda _name: None)
+    assert main(["models", "licences", "--json", str(path)]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["files"][0]["lacks"] == ([] if there else ["torch"])
+    assert answer["licences"] == [INTERSHAPE.as_dict()]
+
+
+def test_where_a_licence_was_accepted_is_recorded(models: Path, pickles: list[str]) -> None:
+    assert main(["models", "import", *pickles, "--accepted-in", "Blender's preferences", "--records"]) == 0
+    metadata = ModelFolder(models).entries()[0].metadata
+    assert metadata["licence_accepted_how"] == "in Blender's preferences"
