@@ -7,7 +7,7 @@ from typing import Final
 
 import bpy
 
-from . import panels, preferences, properties
+from . import panels, preferences, properties, translations
 from .operators import (
     add_pose_library,
     add_preset,
@@ -76,7 +76,12 @@ def _steps() -> list[tuple[Callable[[], None], Callable[[], None]]]:
         steps.append(
             (lambda item=item: bpy.utils.register_class(item), lambda item=item: bpy.utils.unregister_class(item))
         )
-    return [*steps, (running.register, running.unregister), (_nothing, draw_box.end_drawing)]
+    return [
+        *steps,
+        (translations.register, translations.unregister),
+        (running.register, running.unregister),
+        (_nothing, draw_box.end_drawing),
+    ]
 
 
 def _nothing() -> None:

@@ -189,7 +189,12 @@ def test_install_enable_disable_enable_work_remove(extension_zip: Path, tmp_path
     assert found["before"]["classes"] == []
     assert found["installed"]["addon"]
     assert found["installed"]["scene"]
-    listed = (bpy.types.Operator, bpy.types.Panel, bpy.types.UIList, bpy.types.FileHandler)  # of other classes `bpy.types` has no list
+    listed = (
+        bpy.types.Operator,
+        bpy.types.Panel,
+        bpy.types.UIList,
+        bpy.types.FileHandler,
+    )  # of other classes `bpy.types` has no list
     assert found["installed"]["classes"] == sorted(c.__name__ for c in registration.CLASSES if issubclass(c, listed))
     assert found["enabled"] == found["installed"]
     assert found["disabled"] == found["before"]
