@@ -7,7 +7,7 @@ from typing import Final
 
 import bpy
 
-from . import panels, preferences, properties
+from . import panels, preferences, properties, translations
 from .operators import (
     accept_licences,
     add_pose_library,
@@ -102,6 +102,7 @@ def _steps() -> list[tuple[Callable[[], None], Callable[[], None]]]:
         )
     return [
         *steps,
+        (translations.register, translations.unregister),
         (running.register, running.unregister),
         (preparing.register, preparing.unregister),
         (listing_models.register, listing_models.unregister),

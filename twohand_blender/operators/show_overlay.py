@@ -40,19 +40,21 @@ class TWOHAND_OT_show_overlay(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[Any]:
         scene = scene_of(context)
-        key, space = chosen_result(scene, self.take_name, self.take_source), _view_of(context)
+        key, area = chosen_result(scene, self.take_name, self.take_source), _view_of(context)
         camera = own_objects(scene, key).get(CAMERA_ROLE) if key is not None else None
-        if key is None or camera is None or space is None or space.region_3d is None:
+        space = cast("bpy.types.SpaceView3D | None", area.spaces.active if area is not None else None)
+        if key is None or camera is None or area is None or space is None or space.region_3d is None:
             self.report({"ERROR"}, "The camera of these hands is gone. Import their take again.")
             return {"CANCELLED"}
-        data, view = cast(bpy.types.Camera, camera.data), space.region_3d
-        if view.view_perspective == "CAMERA" and scene.camera == camera and data.show_background_images:
-            view.view_perspective = "PERSP"
+        data, looking = cast(bpy.types.Camera, camera.data), space.region_3d.view_perspective == "CAMERA"
+        if looking and scene.camera == camera and data.show_background_images:
+            _toggle_camera_view(context, area)
             return {"FINISHED"}
         scene.camera = camera
         space.use_local_camera = False
         data.show_background_images = True
-        view.view_perspective = "CAMERA"
+        if not looking:
+            _toggle_camera_view(context, area)
         built = next(result for result in built_hands(scene) if result.key == key)
         if not built.first_frame <= scene.frame_current <= built.last_frame:
             scene.frame_set(built.first_frame)
@@ -61,12 +63,18 @@ class TWOHAND_OT_show_overlay(bpy.types.Operator):
         return {"FINISHED"}
 
 
-def _view_of(context: bpy.types.Context) -> bpy.types.SpaceView3D | None:
+def _toggle_camera_view(context: bpy.types.Context, area: bpy.types.Area) -> None:
+    """Into the camera, or back to the view that Blender has kept meanwhile."""
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    with context.temp_override(area=area, region=region):
+        bpy.ops.view3d.view_camera()
+
+
+def _view_of(context: bpy.types.Context) -> bpy.types.Area | None:
     """The 3D viewport that is meant: the one with the button, else the largest of the screen."""
-    space = cast("bpy.types.Space | None", context.space_data)
-    if isinstance(space, bpy.types.SpaceView3D):
-        return space
+    area = cast("bpy.types.Area | None", context.area)
+    if area is not None and area.type == "VIEW_3D":
+        return area
     screen = cast("bpy.types.Screen | None", context.screen)
     areas = [area for area in screen.areas if area.type == "VIEW_3D"] if screen is not None else []
-    largest = max(areas, key=lambda area: area.width * area.height, default=None)
-    return cast(bpy.types.SpaceView3D, largest.spaces.active) if largest is not None else None
+    return max(areas, key=lambda area: area.width * area.height, default=None)

@@ -31,7 +31,7 @@ class TWOHAND_UL_boxes(bpy.types.UIList):
         flt_flag: Any | None,  # noqa: ARG002
     ) -> None:
         row = layout.row(align=True)
-        row.label(text="Right Hand" if item.side == "RIGHT" else "Left Hand", icon="VIEW_PAN")
+        row.label(text="Right" if item.side == "RIGHT" else "Left", icon="VIEW_PAN")
         row.prop(item, "frame", text="", emboss=False)
         row.label(text=f"{item.rectangle[2]:.0f} x {item.rectangle[3]:.0f}", translate=False)
 

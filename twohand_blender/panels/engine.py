@@ -28,8 +28,8 @@ class TWOHAND_PT_engine(SettingsPanel, bpy.types.Panel):
             reasons.append(_draw_choices(column, settings, "hand_model", models))
         else:
             own = "MANO" if settings.engine == "INTERSHAPE" else "Open Hand"
-            column.label(text="Hand Model", icon="BLANK1")
-            column.label(text=own)
+            column.label(text="Hand Model")
+            column.label(text=own, icon="BLANK1")
         draw_lines(column, sorted({reason for reason in reasons if reason}), width, icon="INFO")
         column.prop(settings, "shape_source")
         if settings.shape_source == "TAKE":
@@ -44,6 +44,8 @@ def _draw_choices(
 ) -> str:
     """A choice with all its items in sight, those that cannot be had greyed; why the first of them cannot."""
     column = layout.column(align=True)
+    column.use_property_split = False
+    column.label(text=settings.bl_rna.properties[name].name)
     for identifier, refusal in refusals.items():
         row = column.row(align=True)
         row.enabled = not refusal
