@@ -82,7 +82,7 @@ class Patience:
     finishing_s: float = 300.0
     """From there on: the frames done are refined (about 4 ms each, so a minute for a long movie) and written."""
     exit_s: float = 10.0
-    """From the last record to the end of the process, where it has no more to do."""
+    """From killing it to the end of the process."""
 
 
 class Job:
@@ -90,9 +90,8 @@ class Job:
 
     Parameters
     ----------
-    worker : who does it, one at a time; started where it is not yet
-    request : what ``serve`` is asked for, without an id; the worker lives on afterwards. None: the worker's command
-        line says all, and its process ends with the work
+    worker : who does it, one job at a time; started where it is not yet, and not ended with the job
+    request : what ``serve`` is asked for, without an id
 
     Attributes
     ----------
@@ -104,9 +103,7 @@ class Job:
     started_at_s : seconds since the epoch
     """
 
-    def __init__(
-        self, worker: Worker, request: Mapping[str, Any] | None = None, patience: Patience | None = None
-    ) -> None:
+    def __init__(self, worker: Worker, request: Mapping[str, Any], patience: Patience | None = None) -> None:
         self.state = JobState.IDLE
         self.progress: Progress | None = None
         self.warnings: list[dict[str, Any]] = []
@@ -114,8 +111,8 @@ class Job:
         self.summary: dict[str, Any] = {}
         self.error: HandsError | None = None
         self.started_at_s = 0.0
-        self.request = None if request is None else dict(request)
-        self._number = None if request is None else next(_NUMBERS)
+        self.request = dict(request)
+        self._number = next(_NUMBERS)
         self._worker = worker
         self._patience = patience or Patience()
         self._answered = False
@@ -175,8 +172,7 @@ class Job:
             self._wait_until(self._patience.silence_s, "did not answer")
         else:
             self._wait_until(self._patience.hello_s, "did not answer after its start")
-        if self.request is not None:
-            self._worker.send({**self.request, "id": self._number})
+        self._worker.send({**self.request, "id": self._number})
 
     def poll(self) -> JobState:
         """Take in what the worker said since the last call and return the state; never blocks."""
@@ -184,7 +180,7 @@ class Job:
             return self.state
         for record in self._worker.records():
             self._take_record(record)
-        if self._answered and self.request is not None:
+        if self._answered:
             self._finish()
         elif self._worker.silent():
             self._finish()
@@ -219,9 +215,6 @@ class Job:
         if self.state is not JobState.RUNNING:
             return
         self.state, self._cancelled_s = JobState.CANCELLING, time.monotonic()
-        if self.request is None:
-            self._interrupt()
-            return
         self._worker.send({"request": "cancel"})
         self._wait_until(
             self._patience.cancel_s if self.progress else self._patience.cancel_nothing_s, "did not stop when asked to"
@@ -232,8 +225,6 @@ class Job:
         if self.running:
             self._worker.close()
             self._fail(HandsError(ErrorCode.CANCELLED, "The reconstruction was stopped."))
-        elif self.request is None:
-            self._worker.close()
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -250,9 +241,7 @@ class Job:
         except (KeyError, TypeError, ValueError, OverflowError):
             self._worker.note(f"A record without sense was ignored: {str(record)[:200]}")
             return
-        if self._answered:
-            self._wait_until(self._patience.exit_s, "did not end after its last word")
-        elif self.state is JobState.RUNNING:
+        if self.state is JobState.RUNNING:
             self._wait_until(self._patience.silence_s, "stopped answering")
         elif record["record"] == "progress" and record["stage"] == _LAST_STAGE:
             self._wait_until(self._patience.finishing_s, "did not finish after it was asked to stop")
@@ -275,8 +264,8 @@ class Job:
                 if len(self.warnings) < _WARNING_LIMIT:
                     self.warnings.append(dict(record))
             case "result":
-                summary = dict(record["summary"])
-                self.take_path, self.summary = None if record["take"] is None else Path(record["take"]), summary
+                self.summary = dict(record["summary"])
+                self.take_path = Path(record["take"])
                 self._answered = True
             case "error":
                 self.error = HandsError(
@@ -302,16 +291,13 @@ class Job:
     def _wait_until(self, patience_s: float, reason: str) -> None:
         self._deadline_s, self._deadline_reason = time.monotonic() + patience_s, reason
 
-    def _interrupt(self) -> None:
-        self._worker.interrupt()
-        self._wait_until(self._patience.cancel_s, "did not stop when asked to")
-
     def _lose_patience(self) -> None:
         """Interrupt a worker that is deaf to our request to stop; kill any other."""
         if self.cancelled and self.progress is not None and not self._worker.spent:
-            self._interrupt()
+            self._worker.interrupt()
+            self._wait_until(self._patience.cancel_s, "did not stop when asked to")
             return
-        if not (self._answered or self.cancelled):
+        if not self.cancelled:
             self.error = HandsError(
                 ErrorCode.WORKER_LOST,
                 f"The reconstruction {self._deadline_reason} and was ended.",

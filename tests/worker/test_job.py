@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,14 +13,12 @@ from tests.worker.fake_worker import (
     ErrorCode,
     Job,
     JobState,
-    Patience,
     Worker,
     alive,
     contract,
     finish,
     poll_until,
     worker_process,
-    write_script,
 )
 
 
@@ -213,50 +209,6 @@ def test_closing_ends_the_worker_that_works(fake):
     assert job.state is JobState.FAILED
     assert not alive(job.process_id)
     job.close()  # again is harmless
-
-
-# --- a process for one job alone ------------------------------------------------------------------------------------
-
-
-def alone(folder: Path, script: str, **patience: float) -> Any:
-    write_script(folder, script.replace("hello()", "say(record='hello', protocol=1, version='fake')"))
-    job = Job(
-        Worker(worker_process.worker_command(Path(sys.executable), ["import"]), folder),
-        patience=Patience(**patience),
-    )
-    job.start()
-    return job
-
-
-def test_a_command_line_can_be_the_whole_job(folder):
-    job = alone(folder, "hello(); progress(3); say(record='result', take=None, summary={'imported': 2}); sys.exit(0)")
-    assert finish(job) is JobState.DONE
-    assert job.summary == {"imported": 2}
-    assert job.take_path is None
-    assert not job._worker.running
-
-
-def test_a_process_that_hangs_after_its_result_still_counts(folder):
-    job = alone(folder, "hello(); result(); time.sleep(60)", exit_s=0.3)
-    assert finish(job) is JobState.DONE
-    assert not job._worker.running
-
-
-@POSIX_ONLY
-def test_a_process_of_its_own_is_cancelled_by_a_signal(folder):
-    job = alone(
-        folder,
-        """
-        try:
-            hello(); progress(1); time.sleep(60)
-        except KeyboardInterrupt:
-            say(record="error", code="cancelled", message="Cancelled.", hint=""); sys.exit(130)
-        """,
-    )
-    poll_until(job, lambda: job.progress)
-    job.cancel()
-    assert finish(job) is JobState.FAILED
-    assert job.error.code is ErrorCode.CANCELLED
 
 
 # --- the environment ------------------------------------------------------------------------------------------------

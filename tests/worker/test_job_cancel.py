@@ -75,9 +75,10 @@ def test_cancel_before_the_first_frame_waits_for_no_model(fake):
 
 def test_a_first_frame_after_the_cancel_gets_its_time(fake):
     job = fake(
-        "hello(); progress(0); time.sleep(2); result(complete=False)", cancel_nothing_s=30, cancel_s=60, hello_s=30
+        "hello(); next_request(); progress(0); time.sleep(4); result(complete=False)", cancel_nothing_s=2, cancel_s=60
     )
     job.start()
+    poll_until(job, lambda: job.text() == "Loading models")
     job.cancel()
     assert finish(job) is JobState.DONE
 

@@ -60,5 +60,5 @@ class TWOHAND_OT_resume(bpy.types.Operator):
 
 def resume_request(only_done: bool) -> dict[str, Any]:
     """The last request again: the worker finds its frames by the take's name and by equal options."""
-    request = dict((RUNNING.job and RUNNING.job.request) or {})
+    request = RUNNING.job.request if RUNNING.job else {}
     return request | {"options": {**request.get("options", {}), "finish": only_done}}

@@ -95,7 +95,7 @@ def _arrive() -> None:
 
 
 def _is_asked_to_finish(job: Job) -> bool:
-    return bool((job.request or {}).get("options", {}).get("finish"))
+    return bool(job.request.get("options", {}).get("finish"))
 
 
 def _window_of(scene: bpy.types.Scene) -> bpy.types.Window | None:

@@ -126,7 +126,7 @@ RUNNING: Final = Running()
 
 def _left_frames(job: Job) -> bool:
     """Whether a run that did not come to its end has left frames: its own, or those that it went on from."""
-    out = (job.request or {}).get("out")
+    out = job.request.get("out")
     if out is None or (job.state is JobState.DONE and job.summary.get("complete", True)):
         return False
     try:
@@ -153,11 +153,13 @@ def _note_loading(*_: object) -> None:
 
 
 def _redraw_sidebars() -> None:
+    """The sidebars alone: drawing a heavy scene anew for each step would make Blender slow."""
     for manager in bpy.data.window_managers:
         for window in manager.windows:
             for area in window.screen.areas if window.screen else ():
-                if area.type == "VIEW_3D":
-                    area.tag_redraw()
+                for region in area.regions if area.type == "VIEW_3D" else ():
+                    if region.type == "UI":
+                        region.tag_redraw()
 
 
 def register() -> None:

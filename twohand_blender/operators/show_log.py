@@ -30,11 +30,13 @@ class TWOHAND_OT_show_log(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[Any]:
         text = bpy.data.texts.get(TEXT_NAME) or bpy.data.texts.new(TEXT_NAME)
         text.from_string(log_text())
+        text.cursor_set(0)  # else the editor shows the empty line after the end
         space = None if bpy.app.background else _text_editor(context)
         if space is None:
             self.report({"INFO"}, f"The log is in the text '{text.name}'.")
         else:
             space.text = text
+            space.show_word_wrap = True
         return {"FINISHED"}
 
 
