@@ -7,11 +7,13 @@ BIN := $(VENV)/bin
 PYTHON313 ?= $(shell for p in python3.13 "$$(pyenv prefix 3.13 2>/dev/null || pyenv prefix 3.13.0 2>/dev/null)/bin/python"; do \
 	"$$p" -c 'import sys; assert sys.version_info[:2] == (3, 13); print(sys.executable)' 2>/dev/null && break; done)
 
-.PHONY: help setup demo test lint format test-inference test-blender test-blender52 extension benchmark clean
+.PHONY: help setup demo test lint format test-inference test-blender test-blender52 runtime-test extension benchmark \
+	clean
 
 help:
 	@echo "make demo       reconstruct the demo picture and clip, build hands.blend and hands.fbx in demo/out/"
 	@echo "make test       lint, types and every test (bpy 4.5; bpy 5.2 too where Python 3.13 is found)"
+	@echo "make runtime-test  the tests of Set Up, with a real download (91 MB)"
 	@echo "make extension  build and validate the Blender extension in dist/"
 	@echo "make benchmark  measure speed and memory"
 
@@ -57,6 +59,10 @@ else
 test-blender52: $(VENV)/.ready $(VENV52)/.ready
 	TWOHAND_WORKER_PYTHON=$(abspath $(BIN)/python) timeout 900 $(VENV52)/bin/python -m pytest -q tests/blender
 endif
+
+# What `make test` leaves out: a set up from PyPI (91 MB), then a reconstruction with what it made.
+runtime-test: $(VENV)/.ready
+	TWOHAND_TEST_PYPI=1 $(BIN)/python -m pytest -q tests/runtime
 
 extension: $(VENV)/.ready
 	$(BIN)/python tools/make_extension.py

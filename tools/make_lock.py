@@ -53,10 +53,14 @@ _CPU: Final = {
     "opencv-python-headless": ("4.11.0.86",),
     "pillow": ("13.0.0",),
 }
-_TORCH: Final = {  # of what torch depends on, the worker needs this one alone: it compiles and exports nothing
+# Of what torch depends on, the worker meets these three (sympy in `torch.broadcast_shapes`); it compiles and exports
+# nothing, which is what filelock, networkx, jinja2 and fsspec are for.
+_TORCH: Final = {
     "torch": ("2.13.0",),
     "safetensors": ("0.8.0",),
     "typing-extensions": ("4.16.0",),
+    "sympy": ("1.14.0",),
+    "mpmath": ("1.3.0",),
 }
 _RESEARCH_TARGETS: Final = ("windows-x86_64", "macos-arm64")  # there PyPI's torch is a CPU (on Macs: Metal) build
 

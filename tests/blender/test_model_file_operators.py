@@ -1,4 +1,4 @@
-# pyright: reportMissingImports=false
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
 # conftest.py makes the package `twohand_extension`
 """Importing, listing and removing model files from the preferences, with look-alike files and the real worker."""
 

@@ -1,4 +1,4 @@
-# pyright: reportMissingImports=false
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
 # conftest.py makes the package `twohand_extension`
 """Set up, repair, remove and the preferences around them, with tiny wheels and no network."""
 
@@ -52,10 +52,10 @@ def made(server: WheelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, e
     monkeypatch.setattr(managed_runtime, "LOCK_FILE", made.lock_path)
     monkeypatch.setattr(set_up_runtime, "EXTENSION_FOLDER", made.program)
     monkeypatch.delenv(locations.PYTHON_VARIABLE, raising=False)
-    bpy.context.preferences.system.use_online_access = True  # type: ignore[union-attr]
+    bpy.context.preferences.system.use_online_access = True
     with registered():
         yield made
-    bpy.context.preferences.system.use_online_access = False  # type: ignore[union-attr]
+    bpy.context.preferences.system.use_online_access = False
 
 
 def shown() -> str:
@@ -116,7 +116,7 @@ def test_the_dialog_shows_the_plan(made: MadeSetUp) -> None:
     for expected in ("alpha 1.0, beta 1.0", "0.0 MB from 127.0.0.1", str(made.runtime), "Blender's own", "CPU: "):
         assert expected in text
     assert "operator twohand.copy_text" in text
-    bpy.context.preferences.system.use_online_access = False  # type: ignore[union-attr]
+    bpy.context.preferences.system.use_online_access = False
     Dialog.layout.drawn.clear()
     set_up_runtime.TWOHAND_OT_set_up_runtime.draw(Dialog(), bpy.context)  # type: ignore[arg-type]  # a stand-in
     text = "\n".join(Dialog.layout.drawn)
@@ -125,7 +125,7 @@ def test_the_dialog_shows_the_plan(made: MadeSetUp) -> None:
 
 
 def test_without_leave_nothing_is_downloaded(made: MadeSetUp, server: WheelServer) -> None:
-    bpy.context.preferences.system.use_online_access = False  # type: ignore[union-attr]
+    bpy.context.preferences.system.use_online_access = False
     with pytest.raises(RuntimeError, match="Blender may not use the network"):
         bpy.ops.twohand.set_up_runtime()
     assert server.requests == []
@@ -135,7 +135,7 @@ def test_without_leave_nothing_is_downloaded(made: MadeSetUp, server: WheelServe
 def test_offline_a_folder_of_wheels_is_enough(
     made: MadeSetUp, server: WheelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bpy.context.preferences.system.use_online_access = False  # type: ignore[union-attr]
+    bpy.context.preferences.system.use_online_access = False
     monkeypatch.setattr(set_up_runtime, "wheels_folder_of", lambda _context: str(made.wheels / "nowhere"))
     with pytest.raises(RuntimeError, match="There is no folder of wheels at"):
         bpy.ops.twohand.set_up_runtime()

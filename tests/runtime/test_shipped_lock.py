@@ -77,7 +77,7 @@ def test_research_is_the_standard_variant_and_torch() -> None:
             names = {LOCK.wheels[name].name for name in variants["research"]}
             assert set(variants["cpu"]) <= set(variants["research"]), target
             assert names - {LOCK.wheels[name].name for name in variants["cpu"]} == {
-                "torch", "safetensors", "typing-extensions",
+                "torch", "safetensors", "typing-extensions", "sympy", "mpmath",
             }  # fmt: skip
 
 

@@ -79,7 +79,7 @@ def serving(folder: Path) -> Iterator[WheelServer]:
                 self.wfile.flush()
                 time.sleep(state.pause_s)
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:
             pass
 
     class Server(ThreadingHTTPServer):

@@ -21,8 +21,8 @@ CPU: Final = "cpu"
 RESEARCH: Final = "research"
 VARIANT_NAMES: Final = {CPU: "Standard", RESEARCH: "Research"}
 _REASONS: Final = {
-    CPU: "CPU: the nets are small and keep up with a movie on any processor; a GPU build would be a download of 2 GB",
-    RESEARCH: "CPU, with torch: for the paper's network and its files, which are for non-commercial research only",
+    CPU: "CPU: the nets are small; a build for NVIDIA GPUs would download 1.5 GB more",
+    RESEARCH: "CPU, with torch: for the paper's network (non-commercial research only)",
 }
 _MARGIN_BYTES: Final = 64_000_000
 """Left free besides what is written: byte code, a log, other programs."""
