@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Final
 
 from .debian_blender import has_blender, make_root
-from .enclosure import build, enter, is_inside
+from .enclosure import build, check_possible, enter, is_inside
 from .long_movie import write_repeated
 from .screen import Screen
 from .session import install, run_session
 from .skipping import CannotRunHere
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
-SCENARIOS: Final = {"walk": 900.0, "other_file": 400.0, "dropped": 300.0, "killed": 200.0}
+SCENARIOS: Final = {"walk": 900.0, "other_file": 400.0, "dropped": 300.0, "crashed": 400.0, "killed": 200.0}
 """Functions of `inside/scenarios.py`, in their order, and how long each may take, seconds."""
 
 
@@ -33,6 +33,7 @@ def main() -> int:
     try:
         if is_inside():
             return _run(root, out, extension, [options.only] if options.only else list(SCENARIOS))
+        check_possible()
         if not has_blender(root):
             print(f"Installing Debian's Blender in {root} (about a minute, 1.2 GB)", flush=True)
             make_root(root)

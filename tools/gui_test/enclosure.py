@@ -18,6 +18,10 @@ from typing import Final
 from .skipping import CannotRunHere
 
 _INSIDE: Final = "TWOHAND_GUI_TEST_INSIDE"
+_UNSHARE: Final = (
+    "setpriv", "--pdeathsig", "KILL",  # however this process ends, `unshare` is killed, and with it everything inside
+    "unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "--mount-proc",
+)  # fmt: skip
 SHARED_NAME: Final = "gui-test"
 """The test's own folder, as Blender sees it: ``/gui-test``."""
 
@@ -27,8 +31,8 @@ def is_inside() -> bool:
     return os.environ.get(_INSIDE) == "1"
 
 
-def enter(arguments: Sequence[str]) -> int:
-    """Run this program again with `arguments` in namespaces of its own; its exit code.
+def check_possible() -> None:
+    """See that this machine lets us.
 
     Raises
     ------
@@ -37,14 +41,17 @@ def enter(arguments: Sequence[str]) -> int:
     """
     if os.geteuid() != 0:
         raise CannotRunHere("it mounts folders and needs root")
-    for tool in ("unshare", "Xvfb", "import"):
+    for tool in ("setpriv", "unshare", "Xvfb", "import"):
         if shutil.which(tool) is None:
             raise CannotRunHere(f"'{tool}' is not installed (on Debian: apt-get install util-linux xvfb imagemagick)")
-    unshare = ["unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "--mount-proc"]
-    tried = subprocess.run([*unshare, "true"], capture_output=True, text=True, check=False)
+    tried = subprocess.run([*_UNSHARE, "true"], capture_output=True, text=True, check=False)
     if tried.returncode:
         raise CannotRunHere(f"this machine allows no namespaces ({tried.stderr.strip()})")
-    command = [*unshare, sys.executable, "-m", "tools.gui_test", *arguments]
+
+
+def enter(arguments: Sequence[str]) -> int:
+    """Run this program again with `arguments` in namespaces of its own; its exit code."""
+    command = [*_UNSHARE, sys.executable, "-m", "tools.gui_test", *arguments]
     return subprocess.run(command, env={**os.environ, _INSIDE: "1"}, check=False).returncode
 
 

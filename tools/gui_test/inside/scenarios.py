@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -91,6 +93,35 @@ def dropped() -> Steps:
     check(CONTEXT.scene.twohand.input_path == str(FOLDER / "clip.mp4"), "the movie did not become the input")
     check(running().active, f"the drop started nothing: {running().error}")
     yield from wait_for(lambda: bool(hands()), 200, "no hands were built")
+
+
+def crashed() -> Steps:
+    """The worker is killed while it works: the tab says so, shows its log, and the next run is as good as any."""
+    yield from open_tab()
+    yield from choose_input("clip.mp4")
+    yield from start_run()
+    yield from wait_for(lambda: frames_done() >= 20, 120, "no progress was shown")
+    os.kill(running().job.process_id, signal.SIGKILL)
+    yield from wait_for(lambda: not running().active, 20, "the end of the worker was not noticed")
+    check(running().error, "the tab does not say that the worker ended")
+    yield from photograph("8-crashed")
+    yield from press_button("bpy.ops.twohand.show_log", "Show Log")
+    yield 2.0
+    check(len(CONTEXT.window_manager.windows) == 2, "the log did not open in a window of its own")
+    yield from photograph("9-log")
+    with CONTEXT.temp_override(window=CONTEXT.window_manager.windows[1]):
+        bpy.ops.wm.window_close()
+    yield 1.0
+    yield from start_run()
+    yield from wait_for(lambda: not running().active, 200, "the run after the crash did not end")
+    check(hands() == ["HandMesh_L", "HandMesh_R"], f"after the crash these hands were built: {hands()}")
+
+    yield from choose_input("long.mp4")
+    yield from start_run()
+    yield from wait_for(lambda: frames_done() >= 5, 120, "no progress was shown")
+    process = Path("/proc", str(running().job.process_id))
+    bpy.ops.preferences.addon_disable(module="bl_ext.user_default.twohand")
+    yield from wait_for(lambda: not process.exists(), 5, "the worker of the disabled add-on did not end")
 
 
 def killed() -> Steps:
