@@ -13,9 +13,12 @@ import bpy
 import pytest
 import twohand_extension
 from addon_session import registered, script_worker
+from take_factory import ROOT
 from twohand_extension.inference.contract import HandsError
 from twohand_extension.twohand_blender import registration
 from twohand_extension.twohand_blender.operators import running
+
+PICTURE = ROOT / "tests" / "inference" / "detect" / "data" / "two_apart.jpg"
 
 
 def what_blender_knows() -> dict[str, Any]:
