@@ -7,14 +7,15 @@ BIN := $(VENV)/bin
 PYTHON313 ?= $(shell for p in python3.13 "$$(pyenv prefix 3.13 2>/dev/null || pyenv prefix 3.13.0 2>/dev/null)/bin/python"; do \
 	"$$p" -c 'import sys; assert sys.version_info[:2] == (3, 13); print(sys.executable)' 2>/dev/null && break; done)
 
-.PHONY: help setup demo test lint format test-inference test-blender test-blender52 runtime-test extension benchmark \
-	clean
+.PHONY: help setup demo test lint format test-inference test-blender test-blender52 runtime-test extension gui-test \
+	gui-pictures benchmark clean
 
 help:
 	@echo "make demo       reconstruct the demo picture and clip, build hands.blend and hands.fbx in demo/out/"
 	@echo "make test       lint, types and every test (bpy 4.5; bpy 5.2 too where Python 3.13 is found)"
 	@echo "make runtime-test  the tests of Set Up, with a real download (91 MB)"
-	@echo "make extension  build and validate the Blender extension in dist/"
+	@echo "make extension  build and validate the Blender extension and its repository in dist/"
+	@echo "make gui-test   use the extension in a real Blender with a window (Linux, root; else skipped with the reason)"
 	@echo "make benchmark  measure speed and memory"
 
 setup: $(VENV)/.ready
@@ -66,6 +67,15 @@ runtime-test: $(VENV)/.ready
 
 extension: $(VENV)/.ready
 	$(BIN)/python tools/make_extension.py
+
+# Not part of `make test`: it takes minutes and, the first time, a Blender from Debian (docs/gui-test.md).
+GUI_ROOT ?= build/gui/sid
+GUI_OUT ?= build/gui/test
+gui-test: extension
+	$(BIN)/python -m tools.gui_test --root $(GUI_ROOT) --out $(GUI_OUT) --extension "$$(ls -t dist/*.zip | head -1)"
+
+gui-pictures: $(VENV)/.ready
+	$(BIN)/python -m tools.gui_test.docs_pictures $(GUI_OUT)/photographs docs/gui
 
 benchmark: $(VENV)/.ready
 	$(BIN)/python -m inference benchmark

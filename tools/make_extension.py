@@ -1,7 +1,8 @@
-"""Build and validate the Blender extension: ``python tools/make_extension.py [--out dist]``.
+"""Build and validate the Blender extension and its repository: ``python tools/make_extension.py [--out dist]``.
 
-Blender's own tool does both; it comes with bpy and runs without Blender. What goes in stands in
-``blender_manifest.toml``; this script adds the checks that the tool leaves out and prints what was made.
+Blender's own tool does it all; it comes with bpy and runs without Blender. What goes in stands in
+``blender_manifest.toml``; this script adds the checks that the tool leaves out and prints what was made. The output
+folder is a repository as it is: put it on any web server and give Blender the address of its ``index.json``.
 """
 
 from __future__ import annotations
@@ -37,7 +38,13 @@ REQUIRED: Final = (
 TOP_LEVEL: Final = frozenset(
     {"__init__.py", "blender_manifest.toml", "LICENSE", "twohand_blender", "inference", "weights"}
 )
-UNWANTED: Final = ("__pycache__", ".pyc", ".tmp", ".blend", "/test_")
+SUFFIXES: Final = {
+    "twohand_blender": (".py", ".json"),
+    "inference": (".py", ".toml"),
+    "weights": (".npz", ".onnx", ".safetensors", ".md", ".txt", "SHA256SUMS", "NOTICE"),
+}
+"""What may lie in the folders of the extension; anything else got there by mistake."""
+UNWANTED: Final = ("__pycache__", "/test_")
 
 
 def blender_tool() -> Path:
@@ -89,7 +96,7 @@ def content_complaint(path: Path) -> str:
     missing = [name for name in REQUIRED if name not in names]
     if missing:
         return f"it lacks {', '.join(missing)}"
-    foreign = [name for name in names if name.split("/")[0] not in TOP_LEVEL or any(part in name for part in UNWANTED)]
+    foreign = [name for name in names if _is_foreign(name)]
     if foreign:
         return f"it holds what does not belong there: {', '.join(foreign[:5])}"
     if not any(name.startswith("weights/") and "LICEN" in name.upper() for name in names):
@@ -98,6 +105,18 @@ def content_complaint(path: Path) -> str:
     if size_mb > LARGEST_MB:
         return f"it is {size_mb:.1f} MB large, more than {LARGEST_MB:g} MB"
     return ""
+
+
+def build_index(folder: Path) -> None:
+    """Make a folder with built extensions a repository: ``index.json`` for Blender, ``index.html`` to drag from."""
+    _run("server-generate", "--repo-dir", str(folder), "--html")
+
+
+def _is_foreign(name: str) -> bool:
+    top, _, rest = name.partition("/")
+    if any(part in name for part in UNWANTED) or top not in TOP_LEVEL:
+        return True
+    return bool(rest) and not name.endswith(SUFFIXES[top])
 
 
 def _run(*arguments: str) -> None:
@@ -110,11 +129,15 @@ def _run(*arguments: str) -> None:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description="Build and validate the Blender extension.")
-    parser.add_argument("--out", type=Path, default=ROOT / "dist", help="folder of the zip file (default: dist)")
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "dist", help="folder of the zip file and the index (default: dist)"
+    )
     path = build(parser.parse_args().out)
+    build_index(path.parent)
     with zipfile.ZipFile(path) as archive:
         count = len(archive.namelist())
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, {count} files, valid")
+    print(f"{path.with_name('index.json')}: the repository, its folder can be put on any web server as it is")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""The add-on in a real Blender with a window; how to run it: ``docs/gui-test.md``."""
