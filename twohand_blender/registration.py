@@ -83,6 +83,6 @@ def _steps() -> list[tuple[Callable[[], None], Callable[[], None]]]:
     return [
         *steps,
         (running.register, running.unregister),
-        (preparing.register, preparing.unregister),
-        (listing_models.register, listing_models.unregister),
+        (lambda: None, preparing.unregister),  # these two register a timer when there is something to wait for
+        (lambda: None, listing_models.unregister),
     ]
