@@ -54,6 +54,13 @@ def preferences_of(context: bpy.types.Context) -> TWOHAND_AP_preferences | None:
     return cast(TWOHAND_AP_preferences, addon.preferences) if addon else None
 
 
+def forget_findings(context: bpy.types.Context) -> None:
+    """Before what was checked is changed."""
+    preferences = preferences_of(context)
+    if preferences is not None:
+        preferences.findings = ""
+
+
 def own_python_of(context: bpy.types.Context) -> str:
     """The interpreter that the user chose, in the preferences or by the environment variable; empty where none was."""
     preferences = preferences_of(context)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final
 
 import bpy
 
@@ -14,11 +14,6 @@ from .preferences import TWOHAND_AP_preferences, own_python_of
 from .runtime.plan import CPU, VARIANT_NAMES, megabytes
 from .runtime.state import RuntimeStanding, RuntimeState
 
-_MARK_ICONS: Final[dict[str, Literal["CHECKMARK", "INFO", "ERROR"]]] = {
-    "ok": "CHECKMARK",
-    "note": "INFO",
-    "problem": "ERROR",
-}
 _BIG: Final = 1.6
 
 
@@ -121,9 +116,12 @@ def _size_sentence(wheels_folder: str) -> str:
 
 
 def _draw_findings(layout: bpy.types.UILayout, preferences: TWOHAND_AP_preferences) -> None:
-    """What the last check found."""
-    for line in preferences.findings.splitlines():
-        status, subject, detail, remedy = line.split("\t")
-        layout.label(text=f"{subject}: {detail}", icon=_MARK_ICONS.get(status, "DOT"))
+    """What the last check found: only what is wrong, since the rest is many lines that ask for nothing."""
+    findings = [line.split("\t") for line in preferences.findings.splitlines()]
+    problems = [finding for finding in findings if finding[0] == "problem"]
+    if findings and not problems:
+        layout.label(text="Checked: everything that is needed is there", icon="CHECKMARK")
+    for _, subject, detail, remedy in problems:
+        layout.label(text=f"{subject}: {detail}", icon="ERROR")
         if remedy:
-            layout.label(text=f"    {remedy}", icon="BLANK1")
+            layout.label(text=remedy, icon="BLANK1")

@@ -107,6 +107,8 @@ def _steps() -> list[tuple[Callable[[], None], Callable[[], None]]]:
         (preparing.register, preparing.unregister),
         (listing_models.register, listing_models.unregister),
         (_nothing, draw_box.end_drawing),
+        (lambda: None, preparing.unregister),  # these two register a timer when there is something to wait for
+        (lambda: None, listing_models.unregister),
     ]
 
 

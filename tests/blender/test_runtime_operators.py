@@ -225,3 +225,12 @@ def test_where_this_is_no_extension_the_button_says_so(made: MadeSetUp, monkeypa
     with pytest.raises(RuntimeError, match="Only an installed extension has a folder to set up in"):
         bpy.ops.twohand.set_up_runtime()
     assert "Choose a Python of your own below" in shown()
+
+
+def test_a_check_shows_what_is_wrong_and_else_one_line(made: MadeSetUp, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Preferences, "findings", "ok\tnumpy\t2.4.6\t\nnote\ttqdm\tnot installed\tInstall it.")
+    assert "Checked: everything that is needed is there" in shown()
+    assert "tqdm" not in shown()
+    monkeypatch.setattr(Preferences, "findings", "ok\tnumpy\t2.4.6\t\nproblem\tpillow\tnot installed\tInstall it.")
+    assert "pillow: not installed\nInstall it." in shown()
+    assert "Checked" not in shown()

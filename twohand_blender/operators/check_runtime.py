@@ -11,7 +11,7 @@ import bpy
 
 from ...inference.contract import ErrorCode, HandsError
 from ..locations import EXTENSION_FOLDER, worker_python
-from ..preferences import preferences_of, python_path_of
+from ..preferences import forget_findings, preferences_of, python_path_of
 from ..worker_process import start_process, worker_command
 from .messages import errors_reported
 
@@ -28,8 +28,7 @@ class TWOHAND_OT_check_runtime(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[Any]:
         with errors_reported(self):
             preferences = preferences_of(context)
-            if preferences is not None:
-                preferences.findings = ""
+            forget_findings(context)
             window = cast("bpy.types.Window | None", context.window)  # the stubs take it for a function
             if window is not None:
                 window.cursor_set("WAIT")

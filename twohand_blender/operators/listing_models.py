@@ -50,10 +50,6 @@ def _look() -> float | None:
     return None
 
 
-def register() -> None:
-    """Nothing is needed before the first question."""
-
-
 def unregister() -> None:
     """End the timer and forget what was answered."""
     if bpy.app.timers.is_registered(_look):

@@ -160,10 +160,6 @@ def _pump() -> float | None:
     return _PUMP_INTERVAL_S if PREPARING.pump() else None
 
 
-def register() -> None:
-    """Nothing is needed before the first start."""
-
-
 def unregister() -> None:
     """End the process and the timer."""
     PREPARING.stop()

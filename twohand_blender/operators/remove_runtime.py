@@ -7,6 +7,7 @@ from typing import Any, cast
 import bpy
 
 from ..managed_runtime import runtime_state
+from ..preferences import forget_findings
 from ..runtime.plan import megabytes
 from ..runtime.state import RuntimeStanding, remove_runtime
 from .messages import errors_reported
@@ -44,11 +45,12 @@ class TWOHAND_OT_remove_runtime(bpy.types.Operator):
             confirm_text="Remove",
         )
 
-    def execute(self, context: bpy.types.Context) -> set[Any]:  # noqa: ARG002 - Blender's signature
+    def execute(self, context: bpy.types.Context) -> set[Any]:
         with errors_reported(self):
             state = runtime_state()
             if state is None:
                 return {"CANCELLED"}
+            forget_findings(context)
             let_worker_go()
             PREPARING.error = None
             remove_runtime(state.folder)

@@ -10,7 +10,7 @@ from bpy.props import BoolProperty, EnumProperty
 from ...inference.contract import HandsError
 from ..locations import EXTENSION_FOLDER
 from ..managed_runtime import lock_file, runtime_plan, runtime_state
-from ..preferences import preferences_of, wheels_folder_of
+from ..preferences import forget_findings, preferences_of, wheels_folder_of
 from ..record_process import RecordProcess
 from ..runtime.child import setup_command
 from ..runtime.plan import CPU, RESEARCH, Plan, obstacle
@@ -115,6 +115,7 @@ def start_set_up(context: bpy.types.Context, variant: str, *, wait: bool) -> Non
     online = bool(bpy.app.online_access)
     if error := obstacle(plan, online=online):
         raise error
+    forget_findings(context)
     let_worker_go()
     command = setup_command(plan, lock_file(), EXTENSION_FOLDER, online=online)
     PREPARING.start(RecordProcess(command, EXTENSION_FOLDER), lambda: None, wait=wait)

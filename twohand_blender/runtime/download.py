@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import http.client
+import importlib
 import ssl
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
 
@@ -108,13 +111,25 @@ def _attempt(wheel: Wheel, part: Path, done: int, advance: Advance) -> int:
     """One request; how many bytes are there after it."""
     headers = _HEADERS | ({"Range": f"bytes={done}-"} if done else {})
     request = urllib.request.Request(wheel.url, headers=headers)  # noqa: S310 - the lock's address
-    with urllib.request.urlopen(request, timeout=_SILENCE_S) as answer:  # noqa: S310 - as above
+    with urllib.request.urlopen(request, timeout=_SILENCE_S, context=_trust()) as answer:  # noqa: S310 - as above
         goes_on = answer.status == 206 and answer.headers.get("Content-Range", "").startswith(f"bytes {done}-")
         if done and not goes_on:  # this server sends all or nothing
             advance(-done)
             done = 0
         with part.open("ab" if goes_on else "wb", buffering=0) as file:
             return done + _copy(answer, file, wheel.byte_count - done, advance)
+
+
+@functools.cache
+def _trust() -> ssl.SSLContext:
+    """Whose certificates count: the system's, and those that Blender brings.
+
+    Blender's own Python may look for the system's where the machine that built it had them.
+    """
+    context = ssl.create_default_context()
+    with suppress(ImportError, OSError):  # a distribution's Blender does without, and finds the system's
+        context.load_verify_locations(importlib.import_module("certifi").where())
+    return context
 
 
 def _copy(answer: http.client.HTTPResponse, file: IO[bytes], wanted: int, advance: Advance) -> int:
