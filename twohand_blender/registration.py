@@ -104,11 +104,10 @@ def _steps() -> list[tuple[Callable[[], None], Callable[[], None]]]:
         *steps,
         (translations.register, translations.unregister),
         (running.register, running.unregister),
-        (preparing.register, preparing.unregister),
-        (listing_models.register, listing_models.unregister),
+        # These register what they need when it is needed.
+        (_nothing, preparing.unregister),
+        (_nothing, listing_models.unregister),
         (_nothing, draw_box.end_drawing),
-        (lambda: None, preparing.unregister),  # these two register a timer when there is something to wait for
-        (lambda: None, listing_models.unregister),
     ]
 
 
