@@ -21,6 +21,7 @@ from .reconstruct import add_options, finish, load_engine, reconstruct
 
 if TYPE_CHECKING:
     from ..engines import Engine
+    from ..pipeline import Reporter
 
 _POLL_S: Final = 0.2
 _QUIT: Final = object()
@@ -131,14 +132,14 @@ class _Server:
             )
         arguments = request_arguments(request)
         output = _TaggedOutput(self._output, request)
-        finish(reconstruct(arguments, lambda: self._engine(arguments, output), output, self._cancelled), output)
+        finish(reconstruct(arguments, lambda report: self._engine(arguments, report), output, self._cancelled), output)
 
-    def _engine(self, arguments: argparse.Namespace, output: RecordOutput) -> Engine:
+    def _engine(self, arguments: argparse.Namespace, report: Reporter) -> Engine:
         """The engine that the arguments name, loaded at most once."""
         names = ("engine", "weights", "models", "threads", "device", "hand_model")
         key = tuple(str(getattr(arguments, name)) for name in names)
         if key not in self._engines:
-            engine = load_engine(arguments, output)
+            engine = load_engine(arguments, report)
             if engine.name != arguments.engine:
                 return engine  # another one took its place; its files may be there at the next request
             self._engines[key] = engine
