@@ -65,6 +65,8 @@ class ReconstructOptions:
     finish : work on no more frames: make a take of those that an earlier run left
     shape_each : every hand has a shape of its own, else both share one
     shape_take : a take of the same people that has their shape
+    notes : warning records of what was decided before (another engine, another device); reported already, and kept in
+        the take
     """
 
     focal_mm: float | None = None
@@ -76,6 +78,7 @@ class ReconstructOptions:
     finish: bool = False
     shape_each: bool = False
     shape_take: Path | None = None
+    notes: tuple[Mapping[str, Any], ...] = ()
 
 
 def reconstruct(
@@ -141,7 +144,7 @@ class _Run:
         # Huge pictures are worked on smaller; the take speaks of the picture as it is stored.
         self._scale = self._info.working_size_px[0] / self._info.picture_size_px[0]
         self._boxes = ClipBoxes(job.options.boxes, self._first_number(), self._scale)
-        self._source_warnings: list[dict[str, Any]] = []
+        self._source_warnings = [dict(record) for record in job.options.notes]
         self._frame_warnings: list[dict[str, Any]] = []
         self._checkpoint = Checkpoint(partial_path(job.take_path), self._identity())
         self._started_s = time.monotonic()
@@ -320,8 +323,8 @@ class _Run:
         return HandsError(
             ErrorCode.NO_HANDS,
             f"No hand was found in {where}'{Path(self._info.path).name}'.",
-            "Take a picture in which they are larger or less covered; on the command line --right-box and --left-box "
-            "([frame:]x,y,width,height in pixels) say where they are.",
+            "Take a picture in which they are larger or less covered, or say where they are: with boxes in Blender's "
+            "sidebar, with --right-box and --left-box ([frame:]x,y,width,height in pixels) on the command line.",
         )
 
     def _write(self, take: Take) -> Path | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..boxes import UserBoxes
     from ..engines import Engine, EngineOptions
     from ..engines.engine import Box
-    from ..pipeline import Outcome, ReconstructOptions
+    from ..pipeline import Outcome, ReconstructOptions, Reporter
 
 
 _FRAME_NUMBER: Final = re.compile(r"[._\- ]*(#+|%0?\d*d)$")
@@ -102,7 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
     with cancel_on_signals() as cancelled, open_output(arguments.records) as output:
         if arguments.records:
             end_with_parent(cancelled)
-        outcome = reconstruct(arguments, lambda: load_engine(arguments, output), output, cancelled)
+        outcome = reconstruct(arguments, lambda report: load_engine(arguments, report), output, cancelled)
         exit_code = finish(outcome, output)
         return 0 if arguments.finish else exit_code
 
@@ -117,25 +117,24 @@ def engine_options(arguments: argparse.Namespace) -> EngineOptions:
     )
 
 
-def load_engine(arguments: argparse.Namespace, output: Output) -> Engine:
+def load_engine(arguments: argparse.Namespace, report: Reporter) -> Engine:
     """The engine that the arguments name; where files of the user's or packages are missing for it, the default one."""
     from ..engines import DEFAULT_ENGINE, create_engine
     from ..runtime import require
 
     require("numpy", "cv2", "PIL", "onnxruntime")
     options = engine_options(arguments)
-    options = replace(options, device=_usable_device(options.device, arguments.engine, output))
     try:
         return create_engine(arguments.engine, options)
     except HandsError as error:
         if arguments.engine == DEFAULT_ENGINE or error.code not in (ErrorCode.MODEL_MISSING, ErrorCode.RUNTIME_MISSING):
             raise
         instead = f"{error.message} The engine '{DEFAULT_ENGINE}' is used instead of '{arguments.engine}'. {error.hint}"
-        output(warning_record("engine_missing", instead.strip()))
+        report(warning_record("engine_missing", instead.strip()))
         return create_engine(DEFAULT_ENGINE, replace(options, hand_model=None))
 
 
-def _usable_device(device: Device, engine: str, output: Output) -> Device:
+def _usable_device(device: Device, engine: str, report: Reporter) -> Device:
     """The device that was asked for; the CPU, with a warning, where CUDA was and is not there."""
     if device != "cuda":
         return device
@@ -146,14 +145,17 @@ def _usable_device(device: Device, engine: str, output: Output) -> Device:
         reason = f"The package '{library}' is not installed."
     if not reason:
         return device
-    output(warning_record("device_missing", f"{reason} The CPU is used instead of CUDA."))
+    report(warning_record("device_missing", f"{reason} The CPU is used instead of CUDA."))
     return "cpu"
 
 
 def reconstruct(
-    arguments: argparse.Namespace, make_engine: Callable[[], Engine], output: Output, cancelled: threading.Event
+    arguments: argparse.Namespace, make_engine: Callable[[Reporter], Engine], output: Output, cancelled: threading.Event
 ) -> Outcome:
-    """Run the pipeline on the arguments' input; the engine is made once the input has been found readable."""
+    """Run the pipeline on the arguments' input; the engine is made once the input has been found readable.
+
+    Where CUDA is asked for and is not there, the arguments say ``cpu`` afterwards.
+    """
     from .. import pipeline
     from ..media import open_source
 
@@ -166,9 +168,16 @@ def reconstruct(
         raise output_error(arguments.out or arguments.input, error) from error
     if isinstance(output, PersonOutput) and replaces:
         output.line(f"Note: {take_path} is there already; it is replaced when this is done.")
-    return pipeline.reconstruct(
-        source, take_path, engine=make_engine(), options=options, report=output, cancelled=cancelled
-    )
+    notes: list[dict[str, Any]] = []
+
+    def noted(record: Mapping[str, Any]) -> None:
+        notes.append(dict(record))
+        output(record)
+
+    arguments.device = _usable_device(arguments.device, arguments.engine, noted)
+    engine = make_engine(noted)
+    options = replace(options, notes=tuple(notes))
+    return pipeline.reconstruct(source, take_path, engine=engine, options=options, report=output, cancelled=cancelled)
 
 
 def finish(outcome: Outcome, output: Output) -> int:

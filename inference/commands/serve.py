@@ -24,6 +24,7 @@ from .reconstruct import add_options, engine_options, finish, load_engine, recon
 
 if TYPE_CHECKING:
     from ..engines import Engine, EngineOptions
+    from ..pipeline import Reporter
 
 _POLL_S: Final = 0.2
 
@@ -139,17 +140,17 @@ class _Server:
                 'Send {"request": "reconstruct", "input": PATH, ...}, {"request": "cancel"} or {"request": "quit"}.',
             )
         arguments = request_arguments(request.body)
-        outcome = reconstruct(arguments, lambda: self._engine(arguments, output), output, request.cancelled)
+        outcome = reconstruct(arguments, lambda report: self._engine(arguments, report), output, request.cancelled)
         finish(outcome, output)
 
-    def _engine(self, arguments: argparse.Namespace, output: RecordOutput) -> Engine:
+    def _engine(self, arguments: argparse.Namespace, report: Reporter) -> Engine:
         """The engine that the arguments name: the one of the last request where nothing about it has changed."""
         options = engine_options(arguments)
         key = (arguments.engine, options, _file_stamps(options))
         if self._loaded is not None and self._loaded[0] == key:
             return self._loaded[1]
         self._loaded = None  # never two in memory
-        engine = load_engine(arguments, output)
+        engine = load_engine(arguments, report)
         if engine.name == arguments.engine:  # else its files or packages may be there at the next request
             self._loaded = (key, engine)
         return engine

@@ -24,7 +24,9 @@ def test_cuda_that_is_not_there_is_a_warning(
     records = [record for line in capsys.readouterr().out.splitlines() if (record := parse_record(line))]
     warning = next(record for record in records if record.get("code") == "device_missing")
     assert warning["message"].endswith("The CPU is used instead of CUDA.")
-    assert read_take(out).present.all()
+    take = read_take(out)
+    assert take.present.all()
+    assert "device_missing" in [record["code"] for record in take.warnings], "Blender shows what the take says"
 
 
 def test_a_library_says_itself_whether_it_has_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
