@@ -116,6 +116,7 @@ class _Server:
         except HandsError as error:
             output(error_record(error))
         except MemoryError:
+            self._loaded = None
             output(error_record(HandsError(ErrorCode.OUT_OF_MEMORY, "The memory of this machine is full.")))
         except Exception as error:  # the server outlives a bad request; the traceback goes to the log
             logging.getLogger(__name__).exception("unexpected error")

@@ -157,6 +157,17 @@ def test_no_offer_where_nothing_was_saved(tmp_path: Path, monkeypatch: pytest.Mo
     assert "operator twohand.resume" not in draw(panels.TWOHAND_PT_reconstruct)
 
 
+def test_a_complete_take_is_not_given_up_for_a_part(
+    tmp_path: Path, take_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script_worker(tmp_path, monkeypatch, 'open(out.replace(".npz", ".partial"), "w").close(); os._exit(5)')
+    chosen(tmp_path).write_bytes(take_path.read_bytes())
+    invoke()
+    pump_until_done()
+    shown = draw(panels.TWOHAND_PT_reconstruct)
+    assert shown.count("operator twohand.resume") == 1, "to go on, but not to import what is done"
+
+
 def test_a_blocking_call_that_fails_can_be_resumed(
     tmp_path: Path, take_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 import textwrap
@@ -73,7 +71,6 @@ def test_a_cancel_right_behind_its_request_is_heard(warm, tmp_path):
     assert job.error is not None or job.summary["complete"] is False
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_what_a_crash_left_is_finished_on_request(warm, tmp_path):
     take_path = tmp_path / "clip.hands.npz"
     job = started(warm, CLIP, take_path, end=12)
@@ -83,7 +80,7 @@ def test_what_a_crash_left_is_finished_on_request(warm, tmp_path):
     take_path.unlink()  # as after a crash: the frames of the last save alone are there
     job = started(warm, CLIP, take_path, end=12)
     poll_until(job, lambda: job.progress)
-    os.kill(job.process_id, signal.SIGKILL)
+    job._worker._process.kill()
     assert finish(job) is JobState.FAILED
     assert job.error.code is ErrorCode.WORKER_LOST
     assert partial_path(take_path).exists()

@@ -15,7 +15,7 @@ from typing import Final
 import bpy
 from bpy.app.handlers import persistent
 
-from ...inference.contract import HandsError, partial_path
+from ...inference.contract import HandsError, partial_path, read_take
 from ..job import Job, JobState
 from ..warm_worker import WarmWorker
 
@@ -40,6 +40,7 @@ class Running:
     waiting_reason : why it was not imported at once
     error : why nothing came of it
     resumable : the run did not come to its end, and the next one can go on from its frames
+    finishable : and a take can be made of them, because no complete one is in their place
     warm : the worker between runs
     """
 
@@ -50,6 +51,7 @@ class Running:
     waiting_reason: str = ""
     error: HandsError | None = None
     resumable: bool = False
+    finishable: bool = False
     warm: WarmWorker = field(default_factory=WarmWorker)
     _on_end: Callable[[], None] | None = field(default=None, repr=False)
 
@@ -80,7 +82,8 @@ class Running:
 
     def clear(self) -> None:
         """Forget what the last run left behind."""
-        self.waiting_take, self.waiting_reason, self.error, self.resumable = None, "", None, False
+        self.waiting_take, self.waiting_reason, self.error = None, "", None
+        self.resumable = self.finishable = False
 
     def offer(self, take: Path, reason: str) -> None:
         """Keep a take for the user to import."""
@@ -109,6 +112,7 @@ class Running:
         if job.state is JobState.FAILED:
             self.error = job.error
         self.resumable = _left_frames(job)
+        self.finishable = self.resumable and not _is_complete(Path(job.request["out"]))
 
     def stop(self) -> None:
         """End the worker and forget everything."""
@@ -134,6 +138,13 @@ def _left_frames(job: Job) -> bool:
     except OSError:
         return False
     return saved_at_s > job.started_at_s - _CLOCK_SLACK_S or any(one.get("code") == "resumed" for one in job.warnings)
+
+
+def _is_complete(take_path: Path) -> bool:
+    try:
+        return read_take(take_path).complete
+    except HandsError:
+        return False
 
 
 def _pump() -> float | None:

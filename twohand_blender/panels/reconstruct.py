@@ -90,6 +90,6 @@ def _draw_run(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     if RUNNING.resumable:
         column = layout.column(align=True)
         column.operator_context = "INVOKE_DEFAULT"
-        if RUNNING.waiting_take is None:
+        if RUNNING.finishable and RUNNING.waiting_take is None:
             column.operator("twohand.resume", text="Import What Is Done", icon="IMPORT").only_done = True
         column.operator("twohand.resume", icon="PLAY").only_done = False
