@@ -160,6 +160,8 @@ def test_while_it_runs_there_is_a_bar_and_cancel(made: MadeSetUp, server: WheelS
     for operator in (bpy.ops.twohand.set_up_runtime, bpy.ops.twohand.repair_runtime, bpy.ops.twohand.remove_runtime):
         with pytest.raises(RuntimeError, match="A set up or an import is running"):
             operator()
+    with pytest.raises(RuntimeError, match="The reconstruction is being set up"):
+        bpy.ops.twohand.reconstruct()
     assert bpy.ops.twohand.cancel_preparing() == {"FINISHED"}
     assert not PREPARING.active
     assert PREPARING.error is not None

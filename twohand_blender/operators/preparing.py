@@ -138,7 +138,7 @@ def preparing_refusal() -> str:
 
 def let_worker_go() -> None:
     """End a worker that waits for its next run: its files are about to be changed."""
-    RUNNING.stop()
+    RUNNING.warm.close()
 
 
 def cancelled(error: HandsError | None) -> bool:

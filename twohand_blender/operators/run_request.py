@@ -13,6 +13,7 @@ from ..locations import EXTENSION_FOLDER, worker_python
 from ..preferences import python_path_of
 from ..scene.editing import scene_of
 from .import_take import import_refusal, import_take
+from .preparing import PREPARING
 from .running import RUNNING
 
 
@@ -54,6 +55,8 @@ def refusal(context: bpy.types.Context) -> str:
     """Why nothing can be reconstructed now, empty where it can."""
     if RUNNING.active:
         return "A reconstruction is running"
+    if PREPARING.active:
+        return "The reconstruction is being set up, or model files are being imported"
     return import_refusal(context)
 
 
