@@ -27,6 +27,7 @@ from .operators import (
     smooth,
     use_active_source,
 )
+from .panels import presets
 
 CLASSES: Final = (
     preferences.TWOHAND_AP_preferences,
@@ -79,6 +80,7 @@ def _steps() -> list[tuple[Callable[[], None], Callable[[], None]]]:
     return [
         *steps,
         (translations.register, translations.unregister),
+        (presets.register, presets.unregister),
         (running.register, running.unregister),
         (_nothing, draw_box.end_drawing),
     ]
