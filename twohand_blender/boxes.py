@@ -39,6 +39,7 @@ class BoxSettings(Protocol):
     """The settings of a scene, as far as boxes are concerned."""
 
     input_path: str
+    as_sequence: bool
     boxes: bpy.types.bpy_prop_collection_idprop[TWOHAND_PG_box]
     box_index: int
 
@@ -46,6 +47,12 @@ class BoxSettings(Protocol):
 def source_key(input_path: str) -> str:
     """What boxes of an input are known by, however its path is written; empty where there is no input."""
     return str(Path(bpy.path.abspath(input_path)).absolute()) if input_path.strip() else ""
+
+
+def is_numbered(settings: BoxSettings) -> bool:
+    """Whether single pictures of the input have the number in their names, rather than the number 1."""
+    source = Path(source_key(settings.input_path))
+    return settings.as_sequence or "#" in source.name or source.is_dir()
 
 
 def boxes_of(settings: BoxSettings, source: str) -> list[TWOHAND_PG_box]:

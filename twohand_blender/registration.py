@@ -40,6 +40,7 @@ from .operators import (
     smooth,
     use_active_source,
 )
+from .panels import presets
 
 CLASSES: Final = (
     preferences.TWOHAND_AP_preferences,
@@ -103,6 +104,7 @@ def _steps() -> list[tuple[Callable[[], None], Callable[[], None]]]:
     return [
         *steps,
         (translations.register, translations.unregister),
+        (presets.register, presets.unregister),
         (running.register, running.unregister),
         # These register what they need when it is needed.
         (_nothing, preparing.unregister),

@@ -179,6 +179,14 @@ def test_which_frame_is_shown() -> None:
     assert shown_frame.frame_of_clip(SimpleNamespace(**{**vars(clip), "source": "MOVIE"}), 3) == 3
 
 
+def test_pictures_of_a_folder_and_of_a_pattern_have_the_numbers_in_their_names(tmp_path: Path) -> None:
+    settings = current_scene().twohand
+    assert not boxes.is_numbered(settings)
+    for path in (tmp_path, tmp_path / "shot.####.png"):
+        settings.input_path = str(path)
+        assert boxes.is_numbered(settings)
+
+
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_cameras_background_is_a_canvas(turned: bool) -> None:
     """As `scene.background` lays it: stored sideways, turned upright by the background itself."""

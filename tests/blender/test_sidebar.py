@@ -9,6 +9,7 @@ from pathlib import Path
 
 import bpy
 import pytest
+import twohand_extension
 from addon_session import draw, registered
 from scene_access import current_scene
 from take_factory import ROOT, make_take
@@ -92,8 +93,8 @@ def test_presets_are_kept_in_the_users_folder(tmp_path: Path, monkeypatch: pytes
     settings = current_scene().twohand
     settings.engine, settings.smoothing, settings.device = "TWOHAND", 0.25, "CPU"
     settings.input_path = "/shots/a.mp4"
-    assert bpy.ops.twohand.add_preset(name="Touching Hands") == {"FINISHED"}
-    preset = tmp_path / "scripts" / "presets" / add_preset.TWOHAND_OT_add_preset.preset_subdir / "Touching_Hands.py"
+    assert bpy.ops.twohand.add_preset(name="My Studio") == {"FINISHED"}
+    preset = tmp_path / "scripts" / "presets" / add_preset.TWOHAND_OT_add_preset.preset_subdir / "My_Studio.py"
     assert "input_path" not in preset.read_text()
     settings.engine, settings.smoothing, settings.device = "AUTOMATIC", 0.5, "AUTOMATIC"
     settings.input_path = "/shots/b.mp4"
@@ -107,6 +108,22 @@ def test_every_preset_value_is_a_setting() -> None:
     assert names < set(current_scene().twohand.bl_rna.properties.keys())
     assert add_preset.TWOHAND_OT_add_preset.preset_subdir == panels.TWOHAND_PT_presets.preset_subdir
     assert add_preset.TWOHAND_OT_add_preset.preset_menu == panels.TWOHAND_PT_presets.__name__
+
+
+def test_shipped_presets_are_offered_while_the_add_on_is_enabled() -> None:
+    folders = bpy.utils.preset_paths(panels.TWOHAND_PT_presets.preset_subdir)
+    files = sorted(path for folder in folders for path in Path(folder).glob("*.py"))
+    assert [path.stem for path in files] == ["Defaults", "Slow_and_Calm", "Touching_Hands", "Two_People"]
+    settings = current_scene().twohand
+    names = {prop.identifier for prop in settings.bl_rna.properties} - {"boxes", "rna_type"}
+    plain = {name: getattr(settings, name) for name in names}
+    for path in files[::-1]:
+        bpy.ops.script.execute_preset(filepath=str(path), menu_idname="TWOHAND_PT_presets")
+        assert (settings.engine == "TWOHAND") == (path.stem in ("Touching_Hands", "Slow_and_Calm"))
+    assert {name: getattr(settings, name) for name in plain} == plain, "the last one brings the defaults back"
+    twohand_extension.unregister()
+    assert not bpy.utils.preset_paths(panels.TWOHAND_PT_presets.preset_subdir)
+    twohand_extension.register()
 
 
 def _made(folder: Path) -> Path:

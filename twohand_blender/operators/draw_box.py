@@ -9,7 +9,7 @@ import bpy
 from bpy.props import EnumProperty, FloatVectorProperty, IntProperty
 
 from ..box_overlay import draw_boxes
-from ..boxes import SIDE_ITEMS, boxes_of, put_box, source_key
+from ..boxes import SIDE_ITEMS, boxes_of, is_numbered, put_box, source_key
 from ..canvas import NO_CANVAS, Canvas, canvas_of, canvases
 from ..picture_map import Point, Rectangle
 from ..properties import settings_of
@@ -68,7 +68,7 @@ the hand is started anew in that frame and followed from there"""
         """With the mouse, in any editor of the window that shows the picture."""
         window, screen = cast(bpy.types.Window, context.window), cast(bpy.types.Screen, context.screen)
         scene = scene_of(context)
-        if next(canvases(screen, scene, numbered=settings_of(scene).as_sequence), None) is None:
+        if next(canvases(screen, scene, numbered=is_numbered(settings_of(scene))), None) is None:
             self.report({"ERROR"}, f"No editor shows the picture. {NO_CANVAS}.")
             return {"CANCELLED"}
         self._start, self._canvas = None, None
@@ -116,7 +116,7 @@ the hand is started anew in that frame and followed from there"""
 
     def _press(self, context: bpy.types.Context, event: bpy.types.Event) -> None:
         scene, screen = scene_of(context), cast(bpy.types.Screen, context.screen)
-        for canvas in canvases(screen, scene, numbered=settings_of(scene).as_sequence):
+        for canvas in canvases(screen, scene, numbered=is_numbered(settings_of(scene))):
             if canvas.holds(event.mouse_x, event.mouse_y):
                 self._canvas = canvas
                 self._start = self._end = canvas.local(event.mouse_x, event.mouse_y)
@@ -144,7 +144,7 @@ the hand is started anew in that frame and followed from there"""
         drawn, region = cast("bpy.types.Area | None", context.area), context.region
         scene = scene_of(context)
         settings = settings_of(scene)
-        canvas = canvas_of(drawn, scene, numbered=settings.as_sequence) if drawn is not None else None
+        canvas = canvas_of(drawn, scene, numbered=is_numbered(settings)) if drawn is not None else None
         if canvas is None or canvas.region != region:
             return
         boxes: list[tuple[str, Rectangle]] = [

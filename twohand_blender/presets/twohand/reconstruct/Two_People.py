@@ -1,0 +1,7 @@
+# pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
+# scene.twohand is there while the add-on is
+import bpy
+
+settings = bpy.context.scene.twohand
+
+settings.shape_source = "EACH"
