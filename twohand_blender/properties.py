@@ -22,7 +22,11 @@ SCENE_PROPERTY = "twohand"
 """``scene.twohand``"""
 ENGINE_ITEMS: Final = (
     ("AUTOMATIC", "Automatic", "What the program takes to be the best for most pictures; now that is Two Hands"),
-    ("LANDMARKS", "Landmarks", "Finds points on each hand and poses a hand model on them: faster and calmer, free for any use"),
+    (
+        "LANDMARKS",
+        "Landmarks",
+        "Finds points on each hand and poses a hand model on them: faster and calmer, free for any use",
+    ),
     ("TWOHAND", "Two Hands", "Our own network, which reads both hands together: finds more hands, free for any use"),
     (
         "INTERSHAPE",
