@@ -58,7 +58,7 @@ def walk() -> Steps:
 def other_file() -> Steps:
     """Undo and load another file while the worker runs; import the result there; quit while the next run is on."""
     yield from open_tab()
-    yield from choose_input("clip.mp4")
+    yield from choose_input("long.mp4")
     yield from start_run()
     yield from wait_for(lambda: frames_done() >= 5, 120, "no progress was shown")
     yield from press("Z", middle(region_of(view(), "WINDOW")), ctrl=True)
