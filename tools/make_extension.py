@@ -24,6 +24,7 @@ REQUIRED: Final = (
     "LICENSE",
     "twohand_blender/__init__.py",
     "twohand_blender/job.py",
+    "twohand_blender/runtime/lock.json",
     "inference/__main__.py",
     "inference/contract.py",
     "weights/open_hand.npz",

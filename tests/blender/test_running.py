@@ -55,6 +55,10 @@ def test_pressing_the_button_shows_progress_and_ends_with_the_hands(
     pump_until_done()
     assert RUNNING.error is None
     assert "HandMesh_R" in bpy.data.objects
+    viewport = next(area for area in bpy.context.screen.areas if area.type == "VIEW_3D").spaces.active
+    assert isinstance(viewport, bpy.types.SpaceView3D)
+    assert viewport.region_3d is not None
+    assert viewport.region_3d.view_perspective == "CAMERA", "the hands are shown where they were seen"
     shown = draw(panels.TWOHAND_PT_reconstruct)
     assert "operator twohand.reconstruct" in shown
     assert "operator twohand.cancel" not in shown

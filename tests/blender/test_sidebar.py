@@ -161,6 +161,30 @@ def test_the_overlay_is_the_view_through_the_results_camera(tmp_path: Path) -> N
     assert "operator twohand.show_overlay" in text_of(panels.TWOHAND_PT_results)
 
 
+def test_what_the_camera_stands_in_does_not_hide_the_picture(tmp_path: Path) -> None:
+    bpy.ops.mesh.primitive_cube_add()
+    cube = bpy.data.objects["Cube"]
+    take = tmp_path / "a.hands.npz"
+    write_take(make_take(2), take)
+    bpy.ops.twohand.import_take(filepath=str(take))
+    selected = {item.name for item in bpy.context.selected_objects}
+    space = view()[0].spaces.active
+    assert isinstance(space, bpy.types.SpaceView3D)
+    assert bpy.ops.twohand.show_overlay() == {"FINISHED"}
+    assert space.local_view is not None
+    assert not cube.local_view_get(space)
+    if bpy.app.version >= (5, 0):  # without a window, 4.5 says of no object that it is in a local view
+        assert bpy.data.objects["HandMesh_R"].local_view_get(space)
+    assert {item.name for item in bpy.context.selected_objects} == selected
+    assert bpy.ops.twohand.show_overlay() == {"FINISHED"}
+    assert space.local_view is None
+    assert cube.visible_get()
+    cube.location.x = 5.0
+    bpy.context.view_layer.update()
+    assert bpy.ops.twohand.show_overlay() == {"FINISHED"}
+    assert space.local_view is None
+
+
 def test_no_viewport_no_overlay(tmp_path: Path) -> None:
     take = tmp_path / "a.hands.npz"
     write_take(make_take(2), take)
