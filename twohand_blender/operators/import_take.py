@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import bpy
-from bpy.props import StringProperty
+from bpy.props import BoolProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
 from ...inference.contract import read_take
 from ...inference.models.hands_of_take import hand_models_of
 from ...inference.motion.smoothing import smooth_take
 from ..locations import EXTENSION_FOLDER
+from ..overlay_view import enter_overlay, is_looked_through, view_of
 from ..properties import settings_of
 from ..results import keep_summary
 from ..scene.build import BuildOptions, build_take
@@ -39,8 +40,14 @@ class TWOHAND_OT_import_take(bpy.types.Operator, ImportHelper):  # pyright: igno
     if TYPE_CHECKING:
         filepath: str
         filter_glob: str
+        look_through: bool
     else:
         filter_glob: StringProperty(default="*.hands.npz", options={"HIDDEN"})
+        look_through: BoolProperty(
+            name="Look Through",
+            description="Look through the camera of the hands afterwards: they are small, and the view may be anywhere",
+            options={"HIDDEN", "SKIP_SAVE"},
+        )
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -52,7 +59,7 @@ class TWOHAND_OT_import_take(bpy.types.Operator, ImportHelper):  # pyright: igno
     def execute(self, context: bpy.types.Context) -> set[Any]:
         with errors_reported(self):
             path = Path(bpy.path.abspath(self.filepath)).absolute()
-            lines = import_take(context, path)
+            lines = import_take(context, path, look_through=self.look_through)
             if RUNNING.waiting_take == path:
                 RUNNING.clear()
             for line in lines:
@@ -73,8 +80,12 @@ def import_refusal(context: bpy.types.Context) -> str:
     return ""
 
 
-def import_take(context: bpy.types.Context, path: Path) -> list[str]:
+def import_take(context: bpy.types.Context, path: Path, *, look_through: bool = False) -> list[str]:
     """Read a take, build it in the context's scene and return what it holds in plain words.
+
+    Parameters
+    ----------
+    look_through : show it as the overlay in a 3D viewport, where there is one
 
     Raises
     ------
@@ -94,4 +105,7 @@ def import_take(context: bpy.types.Context, path: Path) -> list[str]:
     built = build_take(context, take, hand_models_of(take, EXTENSION_FOLDER / "weights"), options, motion)
     lines = describe_take(take) + list(built.warnings)
     keep_summary(scene_of(context), built.key, lines)
+    view = view_of(context) if look_through else None
+    if view is not None and not is_looked_through(context, built.key, view):
+        enter_overlay(context, built.key, view)
     return lines

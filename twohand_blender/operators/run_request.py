@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, cast
 
 import bpy
@@ -11,9 +10,7 @@ import bpy
 from ...inference.contract import ErrorCode, HandsError
 from ..job import Job, JobState
 from ..locations import EXTENSION_FOLDER, worker_python
-from ..overlay_view import enter_overlay, is_looked_through, view_of
 from ..preferences import python_path_of
-from ..scene.collection import built_keys, find_collection, take_path_of
 from ..scene.editing import scene_of
 from .import_take import import_refusal, import_take
 from .preparing import PREPARING
@@ -95,22 +92,9 @@ def _arrive() -> None:
         try:
             # As an operator of its own, so that one undo step takes the whole result back.
             run = bpy.ops.twohand.import_take  # pyright: ignore[reportAttributeAccessIssue] - registered by us
-            run("EXEC_DEFAULT", True, filepath=str(job.take_path))
+            run("EXEC_DEFAULT", True, filepath=str(job.take_path), look_through=shown)
         except RuntimeError as error:
             RUNNING.error = HandsError(ErrorCode.INTERNAL, str(error).removeprefix("Error: ").strip())
-            return
-        if shown:
-            _look_at(job.take_path)
-
-
-def _look_at(take_path: Path) -> None:
-    """Show the hands that were asked for over their picture: hands are small, and the view may be anywhere."""
-    context, scene = bpy.context, scene_of(bpy.context)
-    view = view_of(context)
-    collections = {key: find_collection(scene, key) for key in built_keys(scene)}
-    key = next((key for key, one in collections.items() if one is not None and take_path_of(one) == take_path), None)
-    if view is not None and key is not None and not is_looked_through(context, key, view):
-        enter_overlay(context, key, view)
 
 
 def _is_asked_to_finish(job: Job) -> bool:

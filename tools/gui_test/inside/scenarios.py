@@ -27,8 +27,7 @@ OPERATORS: Any = bpy.ops  # without a type: the stubs want a collection that onl
 
 
 def walk() -> Steps:
-    """Delete the cube, open the tab, cancel a run, run to the end, undo, redo, play, scrub, export."""
-    yield from delete_cube()
+    """Open the tab, cancel a run, run to the end, undo, redo, play, scrub, export."""
     yield from open_tab()
     yield from photograph("1-tab")
     yield from choose_input("long.mp4")
@@ -46,7 +45,9 @@ def walk() -> Steps:
     yield from wait_for(lambda: not running().active, 200, "the run did not end")
     check(running().error is None, f"the run failed: {running().error}")
     check(hands() == ["HandMesh_L", "HandMesh_R"], f"these hands were built: {hands()}")
+    check_overlay()
     yield from undo_and_redo()
+    check_overlay()
     yield from photograph("4-done")
 
     yield from show_overlay()
@@ -154,21 +155,27 @@ def watch_progress() -> Steps:
     note(f"longest time that Blender's events waited while it ran: {longest_s:.2f} s")
 
 
-def delete_cube() -> Steps:
-    """As everybody begins; besides, the hands' camera stands in the middle of it."""
-    place = middle(region_of(view(), "WINDOW"))
-    yield from move(place)
-    yield from press("DEL", place)
-    yield 0.5
-    check("Cube" not in bpy.data.objects, "the key Del did not delete the cube")
+def check_overlay() -> None:
+    """The 3D view looks through the hands' camera, and the cube, in which that stands, does not hide the picture."""
+    space = view().spaces.active
+    check(space.region_3d.view_perspective == "CAMERA", "the view did not go to the camera")
+    check(CONTEXT.scene.camera.name.startswith("HandCamera"), "the camera is not that of the hands")
+    check(space.local_view is not None, "the view shows the cube round the camera")
+    hidden = [name for name in ("HandMesh_L", "HandMesh_R") if not bpy.data.objects[name].local_view_get(space)]
+    check(not hidden, f"the view does not show {hidden}")
+    check("Cube" in bpy.data.objects, "the cube is gone")
 
 
 def show_overlay() -> Steps:
-    """Press "Show Overlay": the 3D view looks through the hands' camera, the picture is behind them."""
+    """Press "Show Overlay" twice: back to the view as it was, and into the overlay again."""
     yield from press_button("bpy.ops.twohand.show_overlay", "Show Overlay")
     yield 1.0
-    check(view().spaces.active.region_3d.view_perspective == "CAMERA", "the view did not go to the camera")
-    check(CONTEXT.scene.camera.name.startswith("HandCamera"), "the camera is not that of the hands")
+    space = view().spaces.active
+    check(space.region_3d.view_perspective != "CAMERA", "the view did not go back")
+    check(space.local_view is None, "the view does not show everything again")
+    yield from press_button("bpy.ops.twohand.show_overlay", "Show Overlay")
+    yield 1.0
+    check_overlay()
 
 
 def undo_and_redo() -> Steps:
