@@ -68,6 +68,8 @@ def build_scenes(clip_take: Path, picture_take: Path) -> float:
     bpy.context.window.scene = clip
     for name in (CLIP_SCENE, PICTURE_SCENE):
         _light(bpy.data.scenes[name])
+    with quiet():
+        bpy.ops.twohand.show_overlay()  # who opens the file sees hands, not a speck
     return seconds
 
 

@@ -96,7 +96,7 @@ class TWOHAND_OT_export_fbx(bpy.types.Operator, ExportHelper):  # pyright: ignor
                 bake_correctives=self.bake_correctives,
                 frames=(scene.frame_start, scene.frame_end) if self.use_scene_range else None,
             )
-            path = Path(bpy.path.abspath(self.filepath))
+            path = Path(bpy.path.ensure_ext(bpy.path.abspath(self.filepath), ".fbx"))
             report = export_fbx(context, hands, path, options)
             lines = [path.name, *report.sentences()]
             keep_summary(scene, key, lines, EXPORT_SUMMARY)
