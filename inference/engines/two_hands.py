@@ -90,6 +90,11 @@ class Sight(NamedTuple):
     hands: dict[Side, HandObservation]
     answer: CropAnswer | None
 
+    def without(self, sides: Iterable[Side]) -> Sight:
+        """The same without some hands."""
+        left_out = set(sides)
+        return Sight({side: hand for side, hand in self.hands.items() if side not in left_out}, self.answer)
+
 
 class TwoHandsEngine:
     """Both stages and hand models, loaded once.
@@ -166,17 +171,25 @@ class TwoHandsRun:
             side: region for side, box in boxes.given.items() if (region := self._in_box(source, side, box)) is not None
         }
         seen = self._settled(source, regions, expected)
+        strayed = self._strayed(seen, expected)
+        is_new_view = not self._previous or not any(
+            side in seen.hands and side not in strayed for side in self._previous
+        )
+        if is_new_view:
+            # The first frame, a cut, or another picture: no hand is where one was, so none is followed.
+            seen, self._pinned = seen.without(strayed), frozenset()
+            expected = {side: "boxed" if side in boxes.given else "new" for side in SIDES}
         if any(side not in seen.hands for side in self._previous):
             self._frames_to_search = 0
         missing: list[Side] = [side for side in SIDES if side not in seen.hands and side not in boxes.given]
         if missing and self._frames_to_search <= 0:
             seen = self._search(source, seen, missing, boxes, expected)
-            if not self._previous:
+            if is_new_view:
                 seen = self._with_second_hand(source, seen, missing, expected)
             self._frames_to_search = _SEARCH_EVERY
         if strayed := self._strayed(seen, expected):
             # What led astray is still there: the hand is looked for in the next frame.
-            seen = Sight({side: hand for side, hand in seen.hands.items() if side not in strayed}, seen.answer)
+            seen = seen.without(strayed)
             self._frames_to_search = 1
         self._unread_boxes = frozenset(side for side in boxes.given if side not in seen.hands)
         return seen

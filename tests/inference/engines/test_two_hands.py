@@ -96,6 +96,15 @@ def test_a_hand_that_jumps_is_not_believed_before_the_next_frame() -> None:
     assert there == [set(SIDES)] * 2 + [{"right"}] + [set(SIDES)] * 2
 
 
+def test_pictures_that_are_no_motion_are_each_read_for_themselves() -> None:
+    here = apart(1, step_m=0.0)[0]
+    there: Pair = {side: moved(hand, np.array([0.05, 0.25, 0.5])) for side, hand in here.items()}
+    frames = [here, there] * 3
+    session = Session(frames)
+    for index, truth in enumerate(frames):
+        assert_like(session.frame(index), truth)
+
+
 def test_the_second_of_two_hands_is_looked_for_beside_the_first_where_no_palm_shows_it() -> None:
     together = apart(8, step_m=0.0)[0]
     near: Pair = {**together, "left": moved(together["left"], np.array([-0.27, 0, 0]))}
