@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import Final, Literal, cast, get_args
 
+from .contract import HandsError
+
 Device = Literal["auto", "cpu", "cuda"]
 """``auto`` takes CUDA where the library has it, else the CPU."""
 
 DEVICES: Final = cast("tuple[Device, ...]", get_args(Device))
 CUDA_PROVIDER: Final = "CUDAExecutionProvider"
 CPU_PROVIDER: Final = "CPUExecutionProvider"
+
+
+class CudaUnusableError(HandsError):
+    """CUDA is listed and cannot be started: libraries of CUDA are missing, or there is no graphics card."""
 
 
 def onnx_providers(device: Device) -> tuple[str, ...] | None:

@@ -9,7 +9,7 @@ import bpy
 from mathutils import Vector
 
 from .scene.build import CAMERA_ROLE, built_hands
-from .scene.collection import own_objects
+from .scene.collection import built_keys, own_objects
 from .scene.editing import scene_of
 from .scene.ownership import TakeKey
 
@@ -58,10 +58,14 @@ def enter_overlay(context: bpy.types.Context, key: TakeKey, view: bpy.types.Area
 
 
 def leave_overlay(context: bpy.types.Context, view: bpy.types.Area) -> None:
-    """Back to the view that Blender has kept meanwhile, with everything in it."""
+    """Back to the view that Blender has kept meanwhile, with everything in it (a local view of the user's stays)."""
     if _perspective_is_camera(view):
         _run_in(context, view, "view_camera")
-    if cast(bpy.types.SpaceView3D, view.spaces.active).local_view is not None:
+    space, scene = cast(bpy.types.SpaceView3D, view.spaces.active), scene_of(context)
+    if space.local_view is None:
+        return
+    own = {item for key in built_keys(scene) for item in own_objects(scene, key).values()}
+    if not any(item.local_view_get(space) for item in scene.objects if item not in own):
         _run_in(context, view, "localview", frame_selected=False)
 
 

@@ -42,6 +42,10 @@ def _hide_other_boxes(settings: TWOHAND_PG_settings, _context: bpy.types.Context
     settings.box_index = -1
 
 
+def _is_camera(_settings: TWOHAND_PG_settings, item: bpy.types.Object) -> bool:
+    return item.type == "CAMERA"
+
+
 class TWOHAND_PG_settings(bpy.types.PropertyGroup):
     """Settings in the sidebar's "Hands" tab, kept in the file."""
 
@@ -55,6 +59,7 @@ class TWOHAND_PG_settings(bpy.types.PropertyGroup):
         frame_end: int
         frame_step: int
         focal_source: str
+        focal_camera: bpy.types.Object | None
         focal_mm: float
         limit_joints: bool
         skin_tone: str
@@ -106,6 +111,13 @@ class TWOHAND_PG_settings(bpy.types.PropertyGroup):
                 ("GIVEN", "Manual", "As given here"),
             ],
             default="AUTOMATIC",
+        )
+        focal_camera: PointerProperty(
+            name="Camera",
+            description="Whose focal length it is. Empty: the scene's camera, which is kept here when that of the hands "
+            "takes its place",
+            type=bpy.types.Object,
+            poll=_is_camera,
         )
         focal_mm: FloatProperty(
             name="35 mm Equivalent",

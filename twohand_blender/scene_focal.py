@@ -8,6 +8,7 @@ from typing import Final
 import bpy
 
 from ..inference.contract import ErrorCode, HandsError
+from .properties import settings_of
 
 _FILM_WIDTH_MM: Final = 36.0
 """Of the longer side, that a "35 mm equivalent" refers to."""
@@ -24,7 +25,7 @@ def focal_options(scene: bpy.types.Scene) -> dict[str, float]:
     HandsError
         USAGE where there is no camera, or one that has no focal length
     """
-    camera = scene.camera
+    camera = focal_camera(scene)
     data = camera.data if camera is not None else None
     if not isinstance(data, bpy.types.Camera):
         raise HandsError(
@@ -43,6 +44,11 @@ def focal_options(scene: bpy.types.Scene) -> dict[str, float]:
     if data.sensor_fit == "VERTICAL":
         return {"vertical_fov": _angle_deg(data.sensor_height, data.lens)}
     return {"fov": _angle_deg(data.sensor_width, data.lens)}
+
+
+def focal_camera(scene: bpy.types.Scene) -> bpy.types.Object | None:
+    """The camera that is meant: the one of the settings, else the scene's."""
+    return settings_of(scene).focal_camera or scene.camera
 
 
 def _angle_deg(sensor_mm: float, lens_mm: float) -> float:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..contract import TAKE_SUFFIX, ErrorCode, HandsError, output_error, result_record, warning_record
-from ..device import DEVICES, Device, why_no_cuda
+from ..device import DEVICES, CudaUnusableError, Device, why_no_cuda
 from .interrupt import cancel_on_signals, end_with_parent
 from .models_option import add_models_option
 from .number import whole_number
@@ -126,6 +126,10 @@ def load_engine(arguments: argparse.Namespace, report: Reporter) -> Engine:
     options = engine_options(arguments)
     try:
         return create_engine(arguments.engine, options)
+    except CudaUnusableError as error:
+        report(warning_record("device_missing", f"{error.message} The CPU is used instead of CUDA."))
+        arguments.device = "cpu"
+        return load_engine(arguments, report)
     except HandsError as error:
         if arguments.engine == DEFAULT_ENGINE or error.code not in (ErrorCode.MODEL_MISSING, ErrorCode.RUNTIME_MISSING):
             raise

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..contract import ErrorCode, HandsError
-from ..device import CPU_PROVIDER, CUDA_PROVIDER
+from ..device import CPU_PROVIDER, CUDA_PROVIDER, CudaUnusableError
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -96,8 +96,7 @@ def load_net(
     except Exception as error:  # onnxruntime's exceptions share no base class
         raise _damaged(path, str(error).splitlines()[0]) from error
     if providers and providers[0] == CUDA_PROVIDER and CUDA_PROVIDER not in session.get_providers():
-        # It has the provider and could not load it: libraries of CUDA are missing, or there is no graphics card.
-        raise HandsError(
+        raise CudaUnusableError(
             ErrorCode.RUNTIME_MISSING,
             "The networks cannot run on CUDA: onnxruntime could not start it.",
             "Choose the device CPU, or install what the log says; `python -m inference doctor` shows the rest.",

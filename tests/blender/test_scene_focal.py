@@ -14,8 +14,9 @@ from addon_session import draw, registered
 from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Vector
 from scene_access import current_scene
+from take_factory import make_take
 from twohand_extension.inference.camera import Camera
-from twohand_extension.inference.contract import HandsError
+from twohand_extension.inference.contract import HandsError, write_take
 from twohand_extension.twohand_blender import panels, scene_focal, worker_options
 
 
@@ -72,3 +73,16 @@ def test_no_camera_and_one_without_a_focal_length() -> None:
     add_camera().type = "ORTHO"
     with pytest.raises(RuntimeError, match="not a perspective camera"):
         bpy.ops.twohand.reconstruct(input_path="/a.png")
+
+
+def test_the_camera_of_the_hands_does_not_take_its_place(tmp_path: Path) -> None:
+    add_camera().lens = 42.0
+    mine, settings = current_scene().camera, current_scene().twohand
+    settings.focal_source = "CAMERA"
+    take = tmp_path / "a.hands.npz"
+    write_take(make_take(2), take)
+    assert bpy.ops.twohand.import_take(filepath=str(take)) == {"FINISHED"}
+    assert current_scene().camera != mine
+    mine.data.lens = 50.0
+    assert scene_focal.focal_options(current_scene()) == {"focal_mm": pytest.approx(50.0)}
+    assert "prop focal_camera" in draw(panels.TWOHAND_PT_camera)

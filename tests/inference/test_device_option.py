@@ -8,17 +8,18 @@ import pytest
 
 from inference.__main__ import main
 from inference.contract import parse_record, read_take
-from inference.device import CUDA_PROVIDER, why_no_cuda
+from inference.device import CPU_PROVIDER, CUDA_PROVIDER, why_no_cuda
 
 HANDS = Path(__file__).parent / "detect" / "data" / "two_apart.jpg"
 
 
+@pytest.mark.parametrize("listed", [[CPU_PROVIDER], [CUDA_PROVIDER, CPU_PROVIDER]], ids=["not there", "cannot start"])
 def test_cuda_that_is_not_there_is_a_warning(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, listed: list[str]
 ) -> None:
     import onnxruntime
 
-    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: listed)
     out = tmp_path / "a.hands.npz"
     assert main(["reconstruct", str(HANDS), "--device", "cuda", "--out", str(out), "--records"]) == 0
     records = [record for line in capsys.readouterr().out.splitlines() if (record := parse_record(line))]

@@ -20,6 +20,7 @@ from ..scene.build import BuildOptions, build_take
 from ..scene.collection import built_keys
 from ..scene.editing import scene_of
 from ..scene.material import SkinTone
+from ..scene_focal import focal_camera
 from ..summary import describe_take
 from ..take_file import fingerprint
 from .messages import errors_reported
@@ -101,6 +102,8 @@ def import_take(context: bpy.types.Context, path: Path, *, look_through: bool = 
         skin_tone=cast(SkinTone, settings.skin_tone.lower()),
         limit_bones=settings.limit_joints,
     )
+    if settings.focal_source == "CAMERA":
+        settings.focal_camera = focal_camera(scene_of(context))  # the hands' own camera becomes the scene's
     motion = smooth_take(take, settings.smoothing)
     built = build_take(context, take, hand_models_of(take, EXTENSION_FOLDER / "weights"), options, motion)
     lines = describe_take(take) + list(built.warnings)

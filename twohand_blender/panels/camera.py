@@ -26,8 +26,10 @@ class TWOHAND_PT_camera(SettingsPanel, bpy.types.Panel):
         if settings.focal_source == "GIVEN":
             column.prop(settings, "focal_mm")
         elif settings.focal_source == "CAMERA":
+            column.prop(settings, "focal_camera")
+            if settings.focal_camera is None and scene.camera is not None:
+                column.label(text=scene.camera.name, icon="CAMERA_DATA", translate=False)
             try:
                 focal_options(scene)
-                column.label(text=scene.camera.name if scene.camera else "", icon="CAMERA_DATA", translate=False)
             except HandsError as error:
                 draw_lines(column, [error.message], line_length(context), icon="ERROR")

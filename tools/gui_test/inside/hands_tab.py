@@ -47,7 +47,12 @@ def open_tab() -> Steps:
         yield 1.0
     check(view().spaces.active.show_region_ui, "the key N did not open the sidebar")
     sidebar: Any = region_of(view(), "UI")
-    sidebar.active_panel_category = "Hands"
+    for _ in range(50):  # the tabs are known once the sidebar has been drawn
+        try:
+            sidebar.active_panel_category = "Hands"
+            break
+        except TypeError:
+            yield 0.2
     yield 0.5
     check(sidebar.active_panel_category == "Hands", "there is no tab 'Hands'")
 
