@@ -114,7 +114,7 @@ class TWOHAND_PG_settings(bpy.types.PropertyGroup):
         )
         focal_camera: PointerProperty(
             name="Camera",
-            description="Whose focal length it is. Empty: the scene's camera, which is kept here when that of the hands "
+            description="Whose focal length it is. Empty: the scene's camera, which is kept here when the hands' own "
             "takes its place",
             type=bpy.types.Object,
             poll=_is_camera,
