@@ -92,6 +92,16 @@ def test_a_set_up_that_broke_off_goes_on(made: MadeSetUp, served: WheelServer) -
     assert made.state().standing is Standing.READY
 
 
+def test_a_change_whose_download_fails_leaves_what_was_ready(made: MadeSetUp) -> None:
+    made.set_up()
+    (made.wheels / "gamma-1.0-py3-none-any.whl").unlink()
+    with pytest.raises(contract.HandsError, match="404"):
+        made.set_up("research")
+    assert made.state().standing is Standing.READY
+    assert made.state().variant == "cpu"
+    assert imported(made, "import alpha, beta; print('whole')") == "whole"
+
+
 def test_repairing_downloads_what_was_changed_and_no_more(made: MadeSetUp, served: WheelServer) -> None:
     made.set_up()
     served.requests.clear()

@@ -86,13 +86,13 @@ def set_up(
     stage = _Stage(report, EXAMINE, sum(wheel.unpacked_byte_count for wheel in plan.wheels))
     lacking = [wheel for wheel in plan.wheels if not is_installed(wheel, site_packages, stage.advance)]
     strangers = others_installed(plan.wheels, site_packages)
-    if lacking or strangers:
-        forget_installed(plan.folder)
 
     stage = _Stage(report, DOWNLOAD, sum(wheel.byte_count for wheel in lacking))
     files = {wheel: _file_of(wheel, plan, cache, stage, online=online) for wheel in lacking}
 
     stage = _Stage(report, UNPACK, sum(wheel.unpacked_byte_count for wheel in lacking))
+    if lacking or strangers:  # only now: until here a set up that fails or is cancelled has taken nothing away
+        forget_installed(plan.folder)
     for stranger in strangers:
         remove(stranger)
     for wheel, path in files.items():
