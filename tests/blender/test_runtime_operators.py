@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import bpy
@@ -199,6 +200,35 @@ def test_repair_mends_and_a_broken_one_asks_for_it(made: MadeSetUp, server: Whee
     server.requests.clear()
     assert bpy.ops.twohand.repair_runtime() == {"FINISHED"}
     assert [name for name, _ in server.requests] == ["gamma-1.0-py3-none-any.whl"]
+    assert "Ready: Research" in shown()
+
+
+@pytest.mark.parametrize("way", ["repair", "button"])
+def test_an_unfinished_set_up_goes_on_with_the_variant_that_was_begun(
+    made: MadeSetUp, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    gamma = made.wheels / "gamma-1.0-py3-none-any.whl"
+    kept = gamma.read_bytes()
+    gamma.unlink()
+    with pytest.raises(RuntimeError, match="cannot be had from 127"):
+        bpy.ops.twohand.set_up_runtime(variant="research")
+    gamma.write_bytes(kept)
+    if way == "repair":
+        assert bpy.ops.twohand.repair_runtime() == {"FINISHED"}
+    else:
+        buttons: list[tuple[str, SimpleNamespace]] = []
+
+        def operator(_layout: RecordingLayout, idname: str, **_: Any) -> SimpleNamespace:
+            buttons.append((idname, SimpleNamespace()))
+            return buttons[-1][1]
+
+        with monkeypatch.context() as patch:
+            patch.setattr(RecordingLayout, "operator", operator)
+            shown()
+            sidebar()
+        offered = [vars(button) for idname, button in buttons if idname == "twohand.set_up_runtime"]
+        assert offered == [{"variant": "research"}] * 2, "in the preferences and in the sidebar"
+        assert bpy.ops.twohand.set_up_runtime(**offered[0]) == {"FINISHED"}
     assert "Ready: Research" in shown()
 
 

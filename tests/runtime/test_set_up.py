@@ -102,6 +102,25 @@ def test_a_change_whose_download_fails_leaves_what_was_ready(made: MadeSetUp) ->
     assert imported(made, "import alpha, beta; print('whole')") == "whole"
 
 
+def test_which_variant_was_begun_is_known(made: MadeSetUp) -> None:
+    gamma = made.wheels / "gamma-1.0-py3-none-any.whl"
+    kept = gamma.read_bytes()
+    gamma.unlink()
+    with pytest.raises(contract.HandsError, match="404"):
+        made.set_up("research")
+    assert made.state().standing is Standing.UNFINISHED
+    assert made.state().variant == "research"
+    note = made.runtime / "downloads" / "variant.txt"
+    note.write_text("nonsense")
+    assert made.state().variant == ""
+    note.unlink()
+    assert made.state().variant == ""
+    gamma.write_bytes(kept)
+    made.set_up("research")
+    assert made.state().standing is Standing.READY
+    assert not note.parent.exists()
+
+
 def test_repairing_downloads_what_was_changed_and_no_more(made: MadeSetUp, served: WheelServer) -> None:
     made.set_up()
     served.requests.clear()
