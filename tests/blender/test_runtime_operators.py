@@ -14,7 +14,7 @@ from typing import Any
 import bpy
 import pytest
 from addon_session import RecordingLayout, draw, registered
-from twohand_extension.inference.contract import ErrorCode
+from twohand_extension.inference.contract import ErrorCode, HandsError
 from twohand_extension.twohand_blender import locations, managed_runtime, panels, preferences, preferences_runtime
 from twohand_extension.twohand_blender.operators import preparing, set_up_runtime
 
@@ -257,6 +257,13 @@ def test_where_this_is_no_extension_the_button_says_so(made: MadeSetUp, monkeypa
     with pytest.raises(RuntimeError, match="Only an installed extension has a folder to set up in"):
         bpy.ops.twohand.set_up_runtime()
     assert "Choose a Python of your own below" in shown()
+
+
+def test_hints_name_the_field_as_it_is_called(made: MadeSetUp) -> None:
+    field = preferences.TWOHAND_AP_preferences.bl_rna.properties["python_path"].name
+    with pytest.raises(HandsError) as caught:
+        managed_runtime.runtime_plan("a variant of a newer version", "")
+    assert f"field '{field}'" in caught.value.hint
 
 
 def test_a_check_shows_what_is_wrong_and_else_one_line(made: MadeSetUp, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -158,5 +158,5 @@ def try_out(python: Path, program: Path) -> None:
         raise HandsError(
             ErrorCode.RUNTIME_MISSING,
             f"Everything was installed, and yet something is wrong: {'; '.join(problems)}.",
-            "Press Repair; if it stays so, choose a Python of your own.",
+            "Press Remove and set up again; if it stays so, choose a Python of your own.",
         )
