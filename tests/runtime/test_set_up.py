@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.extension_package import extension_module
+from tests.extension_package import ROOT, extension_module
 from tests.runtime.made_set_up import MadeSetUp, Standing, environment, plan_module, state_module
 from tests.runtime.made_wheels import write_program
 from tests.runtime.wheel_server import WheelServer
@@ -45,6 +45,8 @@ def test_a_set_up_makes_an_environment_of_exactly_the_locked_packages(made: Made
     assert sorted(path.name for path in made.runtime.iterdir()) == ["installed.json", "python"]
     stages = list(dict.fromkeys(record["stage"] for record in records))
     assert stages == ["prepare", "examine", "download", "unpack", "try"]
+    page = (ROOT / "docs" / "contract.md").read_text(encoding="utf-8")
+    assert all(f"`{stage}`" in page for stage in stages)
     for stage in ("download", "unpack"):
         shown = [record for record in records if record["stage"] == stage]
         assert shown[-1]["done"] == shown[-1]["total"] > 30
