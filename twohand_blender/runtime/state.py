@@ -13,6 +13,7 @@ from typing import Any, Final
 from ...inference.contract import HandsError, output_error, replacing
 from .environment import PYTHON_FOLDER, interpreter_in
 from .lock import Lock
+from .one_at_a_time import alone_in
 from .target import Target
 
 INSTALLED_FILE: Final = "installed.json"
@@ -141,12 +142,13 @@ def remove_runtime(folder: Path) -> None:
     Raises
     ------
     HandsError
-        OUTPUT_NOT_WRITABLE where a file cannot be removed, most often since a worker still runs; what is left counts as
-        unfinished then
+        OUTPUT_NOT_WRITABLE where another Blender sets up there, or a file cannot be removed, most often since a worker
+        still runs; what is left counts as unfinished then
     """
     if not folder.is_dir():
         return
-    forget_installed(folder)
+    with alone_in(folder):  # not until the end, since Windows removes no file that is open
+        forget_installed(folder)
     try:
         shutil.rmtree(folder)
     except OSError as error:
