@@ -10,11 +10,6 @@ from typing import IO, Final
 
 from ...inference.contract import ErrorCode, HandsError, output_error
 
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
-
 _LOCK_FILE: Final = "in_use.lock"
 """Always empty, and it stays: taking it away would let two others each lock a file of that name."""
 
@@ -48,8 +43,12 @@ def _lock(file: IO[bytes]) -> bool:
     """False where another process has it; the system unlocks it when the file is closed."""
     try:
         if sys.platform == "win32":
+            import msvcrt
+
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         else:
+            import fcntl
+
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
         return False
