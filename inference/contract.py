@@ -141,7 +141,8 @@ class Take:
     frames : (F,) frame numbers in the source, ascending
     readable : (F,) false where the frame could not be read
     focal_px, principal_px : pinhole intrinsics; `focal_source` is ``given``, ``exif`` or ``default``
-    engine : name of the engine; `engine_settings` whatever else must be equal for a run to be resumed
+    engine : name of the engine; `engine_settings` whatever else must be equal for a run to be resumed, and
+        `shape`, which need not be
     model_name, model_licence, model_sha256 : the hand model (hash of the right and of the left hand)
     complete : false where the run was cancelled or cut short
     present : (2, F) the hand was seen in this frame

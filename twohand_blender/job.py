@@ -328,7 +328,7 @@ class Job:
             return HandsError(
                 ErrorCode.RUNTIME_MISSING,
                 f"The Python interpreter '{self._worker.python}' lacks the package '{missing[1]}'.",
-                "Install the packages that the add-on's preferences name, or choose another interpreter there.",
+                "In the add-on's preferences press Repair, or clear 'Own Python' and press Set Up.",
             )
         if exit_code in (-9, 137):
             hint = "The system ended it, most often because the memory was used up."

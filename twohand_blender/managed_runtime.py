@@ -11,7 +11,7 @@ import bpy
 from ..inference.contract import ErrorCode, HandsError
 from .locations import EXTENSION_PACKAGE
 from .runtime.lock import LOCK_FILE, Lock, read_lock
-from .runtime.plan import Plan, make_plan
+from .runtime.plan import CPU, Plan, make_plan
 from .runtime.state import RuntimeStanding, RuntimeState, read_state
 from .runtime.target import Target, this_target
 
@@ -69,6 +69,12 @@ def managed_python() -> str:
     """The environment's interpreter, empty where it is not ready."""
     state = runtime_state()
     return str(state.python) if state is not None and state.standing is RuntimeStanding.READY else ""
+
+
+def variant_to_set_up() -> str:
+    """The variant that is there or was begun, else the standard one."""
+    state = runtime_state()
+    return (state.variant if state is not None else "") or CPU
 
 
 def runtime_plan(variant: str, wheels_folder: str) -> Plan:

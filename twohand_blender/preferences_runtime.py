@@ -8,7 +8,7 @@ import bpy
 
 from ..inference.contract import HandsError
 from .locations import worker_python
-from .managed_runtime import runtime_plan, runtime_state
+from .managed_runtime import runtime_plan, runtime_state, variant_to_set_up
 from .operators.preparing import PREPARING, cancelled
 from .preferences import TWOHAND_AP_preferences, own_python_of
 from .runtime.plan import CPU, VARIANT_NAMES, megabytes
@@ -89,7 +89,7 @@ def _draw_state(layout: bpy.types.UILayout, state: RuntimeState, wheels_folder: 
             row.operator("twohand.repair_runtime", icon="TOOL_SETTINGS")
             row.operator("twohand.remove_runtime", icon="TRASH")
             row.operator_context = "INVOKE_DEFAULT"
-            row.operator("twohand.set_up_runtime", text="Change Variant...").variant = state.variant or CPU
+            row.operator("twohand.set_up_runtime", text="Change Variant...").variant = variant_to_set_up()
         case RuntimeStanding.BROKEN:
             layout.label(text=f"{state.reason} Repair mends it.", icon="ERROR")
             row = layout.row()
@@ -103,7 +103,7 @@ def _draw_set_up_button(layout: bpy.types.UILayout, text: str) -> None:
     row = layout.row()
     row.scale_y = _BIG
     row.operator_context = "INVOKE_DEFAULT"
-    row.operator("twohand.set_up_runtime", text=text, icon="IMPORT")
+    row.operator("twohand.set_up_runtime", text=text, icon="IMPORT").variant = variant_to_set_up()
 
 
 def _size_sentence(wheels_folder: str) -> str:

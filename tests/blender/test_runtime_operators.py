@@ -8,12 +8,13 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import bpy
 import pytest
 from addon_session import RecordingLayout, draw, registered
-from twohand_extension.inference.contract import ErrorCode
+from twohand_extension.inference.contract import ErrorCode, HandsError
 from twohand_extension.twohand_blender import locations, managed_runtime, panels, preferences, preferences_runtime
 from twohand_extension.twohand_blender.operators import preparing, set_up_runtime
 
@@ -202,6 +203,35 @@ def test_repair_mends_and_a_broken_one_asks_for_it(made: MadeSetUp, server: Whee
     assert "Ready: Research" in shown()
 
 
+@pytest.mark.parametrize("way", ["repair", "button"])
+def test_an_unfinished_set_up_goes_on_with_the_variant_that_was_begun(
+    made: MadeSetUp, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    gamma = made.wheels / "gamma-1.0-py3-none-any.whl"
+    kept = gamma.read_bytes()
+    gamma.unlink()
+    with pytest.raises(RuntimeError, match="cannot be had from 127"):
+        bpy.ops.twohand.set_up_runtime(variant="research")
+    gamma.write_bytes(kept)
+    if way == "repair":
+        assert bpy.ops.twohand.repair_runtime() == {"FINISHED"}
+    else:
+        buttons: list[tuple[str, SimpleNamespace]] = []
+
+        def operator(_layout: RecordingLayout, idname: str, **_: Any) -> SimpleNamespace:
+            buttons.append((idname, SimpleNamespace()))
+            return buttons[-1][1]
+
+        with monkeypatch.context() as patch:
+            patch.setattr(RecordingLayout, "operator", operator)
+            shown()
+            sidebar()
+        offered = [vars(button) for idname, button in buttons if idname == "twohand.set_up_runtime"]
+        assert offered == [{"variant": "research"}] * 2, "in the preferences and in the sidebar"
+        assert bpy.ops.twohand.set_up_runtime(**offered[0]) == {"FINISHED"}
+    assert "Ready: Research" in shown()
+
+
 def test_unregistering_ends_a_set_up(made: MadeSetUp, server: WheelServer) -> None:
     import twohand_extension
 
@@ -227,6 +257,13 @@ def test_where_this_is_no_extension_the_button_says_so(made: MadeSetUp, monkeypa
     with pytest.raises(RuntimeError, match="Only an installed extension has a folder to set up in"):
         bpy.ops.twohand.set_up_runtime()
     assert "Choose a Python of your own below" in shown()
+
+
+def test_hints_name_the_field_as_it_is_called(made: MadeSetUp) -> None:
+    field = preferences.TWOHAND_AP_preferences.bl_rna.properties["python_path"].name
+    with pytest.raises(HandsError) as caught:
+        managed_runtime.runtime_plan("a variant of a newer version", "")
+    assert f"field '{field}'" in caught.value.hint
 
 
 def test_a_check_shows_what_is_wrong_and_else_one_line(made: MadeSetUp, monkeypatch: pytest.MonkeyPatch) -> None:

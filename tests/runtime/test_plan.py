@@ -86,5 +86,5 @@ def test_packages_for_a_newer_system_are_told(made: MadeSetUp) -> None:
     wheel = replace(next(iter(made.lock.wheels.values())), filename=name)
     lock = replace(made.lock, wheels={name: wheel}, targets={"cp313-macos-arm64": {"cpu": (name,)}})
     target = replace(TARGET, python=(3, 13), system="macos", machine="arm64", system_version=(12, 6))
-    with pytest.raises(contract.HandsError, match=r"alpha needs macOS 13\.0"):
+    with pytest.raises(contract.HandsError, match=r"alpha needs macOS 13\.0.*the preferences' field 'Own Python'"):
         plan_module.make_plan(lock, target, Path("python"), made.runtime, "cpu", wheels_folder=None)

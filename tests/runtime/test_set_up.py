@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.extension_package import extension_module
+from tests.extension_package import ROOT, extension_module
 from tests.runtime.made_set_up import MadeSetUp, Standing, environment, plan_module, state_module
 from tests.runtime.made_wheels import write_program
 from tests.runtime.wheel_server import WheelServer
@@ -45,6 +45,8 @@ def test_a_set_up_makes_an_environment_of_exactly_the_locked_packages(made: Made
     assert sorted(path.name for path in made.runtime.iterdir()) == ["installed.json", "python"]
     stages = list(dict.fromkeys(record["stage"] for record in records))
     assert stages == ["prepare", "examine", "download", "unpack", "try"]
+    page = (ROOT / "docs" / "contract.md").read_text(encoding="utf-8")
+    assert all(f"`{stage}`" in page for stage in stages)
     for stage in ("download", "unpack"):
         shown = [record for record in records if record["stage"] == stage]
         assert shown[-1]["done"] == shown[-1]["total"] > 30
@@ -90,6 +92,35 @@ def test_a_set_up_that_broke_off_goes_on(made: MadeSetUp, served: WheelServer) -
     made.set_up()
     assert served.requests == [("beta-1.0-py3-none-any.whl", 0)]
     assert made.state().standing is Standing.READY
+
+
+def test_a_change_whose_download_fails_leaves_what_was_ready(made: MadeSetUp) -> None:
+    made.set_up()
+    (made.wheels / "gamma-1.0-py3-none-any.whl").unlink()
+    with pytest.raises(contract.HandsError, match="404"):
+        made.set_up("research")
+    assert made.state().standing is Standing.READY
+    assert made.state().variant == "cpu"
+    assert imported(made, "import alpha, beta; print('whole')") == "whole"
+
+
+def test_which_variant_was_begun_is_known(made: MadeSetUp) -> None:
+    gamma = made.wheels / "gamma-1.0-py3-none-any.whl"
+    kept = gamma.read_bytes()
+    gamma.unlink()
+    with pytest.raises(contract.HandsError, match="404"):
+        made.set_up("research")
+    assert made.state().standing is Standing.UNFINISHED
+    assert made.state().variant == "research"
+    note = made.runtime / "downloads" / "variant.txt"
+    note.write_text("nonsense")
+    assert made.state().variant == ""
+    note.unlink()
+    assert made.state().variant == ""
+    gamma.write_bytes(kept)
+    made.set_up("research")
+    assert made.state().standing is Standing.READY
+    assert not note.parent.exists()
 
 
 def test_repairing_downloads_what_was_changed_and_no_more(made: MadeSetUp, served: WheelServer) -> None:
@@ -157,7 +188,7 @@ def test_changing_the_variant_adds_and_takes_away(made: MadeSetUp, served: Wheel
 
 def test_an_environment_that_the_worker_cannot_use_is_not_called_ready(made: MadeSetUp) -> None:
     write_program(made.program, ["alpha", "not_locked"])
-    with pytest.raises(contract.HandsError, match="not_locked: No module named"):
+    with pytest.raises(contract.HandsError, match=r"not_locked: No module named.*Press Remove and set up again"):
         made.set_up()
     assert made.state().standing is Standing.UNFINISHED
 

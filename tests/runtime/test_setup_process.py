@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -14,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.extension_package import ROOT, extension_module
-from tests.runtime.made_set_up import MadeSetUp, Standing
+from tests.runtime.made_set_up import MadeSetUp, Standing, state_module
 from tests.runtime.wheel_server import WheelServer
 
 child = extension_module("twohand_blender.runtime.child")
@@ -76,6 +78,28 @@ def test_cancelling_ends_it_at_once_and_keeps_what_was_downloaded(made: MadeSetU
     served.requests.clear()
     made.set_up()
     assert served.requests[0] == ("alpha-1.0-py3-none-any.whl", kept)
+
+
+def test_two_at_once_do_not_disturb_each_other(made: MadeSetUp, served: WheelServer) -> None:
+    served.pause_s = 0.05
+    first, second, third = process_of(made), process_of(made, "research"), process_of(made)
+    first.start()
+    until(lambda: first.poll() and served.requests)
+    second.start()
+    second.wait()
+    assert second.error.code is contract.ErrorCode.OUTPUT_NOT_WRITABLE
+    assert second.error.message == "Another Blender is setting up in the same folder."
+    with pytest.raises(contract.HandsError, match="Another Blender is setting up"):
+        state_module.remove_runtime(made.runtime)
+    assert first.running
+    assert made.state().variant == "cpu"
+    os.kill(first._process.pid, signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
+    first.wait()
+    served.pause_s = 0.0
+    third.start()
+    third.wait()
+    assert third.error is None, "what was killed leaves nothing locked"
+    assert made.state().standing is Standing.READY
 
 
 def test_it_ends_when_blender_is_killed(made: MadeSetUp, served: WheelServer, tmp_path: Path) -> None:

@@ -89,6 +89,16 @@ def test_a_worker_that_ends_without_a_word_is_lost_too(fake):
     assert job.error.code is ErrorCode.WORKER_LOST
 
 
+def test_a_python_that_lacks_a_package_points_at_buttons_that_are_there(fake):
+    job = fake("import a_package_that_is_not_there")
+    job.start()
+    assert finish(job) is JobState.FAILED
+    assert job.error.code is ErrorCode.RUNTIME_MISSING
+    assert "lacks the package 'a_package_that_is_not_there'" in job.error.message
+    for name in ("Repair", "'Own Python'", "Set Up"):
+        assert name in job.error.hint
+
+
 @POSIX_ONLY
 def test_a_killed_worker_points_at_the_memory(fake):
     job = fake("hello(); os.kill(os.getpid(), signal.SIGKILL)")

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 from bpy.props import BoolProperty
 
-from ..managed_runtime import runtime_state
-from ..runtime.plan import CPU
+from ..managed_runtime import runtime_state, variant_to_set_up
 from ..runtime.state import RuntimeStanding
 from .messages import errors_reported
 from .set_up_runtime import set_up_refusal, start_set_up
@@ -46,8 +45,7 @@ class TWOHAND_OT_repair_runtime(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[Any]:
         """From scripts and in background mode: wait until all is done."""
         with errors_reported(self):
-            state = runtime_state()
-            start_set_up(context, (state.variant if state else "") or CPU, wait=self.wait)
+            start_set_up(context, variant_to_set_up(), wait=self.wait)
             if self.wait:
                 self.report({"INFO"}, "Everything is as it was tested.")
             return {"FINISHED"}

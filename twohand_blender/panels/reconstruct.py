@@ -8,6 +8,7 @@ import bpy
 
 from ...inference.contract import ErrorCode, HandsError
 from ..locations import EXTENSION_PACKAGE, worker_python
+from ..managed_runtime import variant_to_set_up
 from ..operators.preparing import PREPARING
 from ..operators.running import RUNNING
 from ..preferences import python_path_of
@@ -59,7 +60,7 @@ def _draw_interpreter(layout: bpy.types.UILayout, context: bpy.types.Context) ->
             draw_lines(box, [PREPARING.error.message, PREPARING.error.hint], line_length(context), icon="INFO")
         row = box.row()
         row.operator_context = "INVOKE_DEFAULT"
-        row.operator("twohand.set_up_runtime", text="Set Up...", icon="IMPORT")
+        row.operator("twohand.set_up_runtime", text="Set Up...", icon="IMPORT").variant = variant_to_set_up()
         box.operator("preferences.addon_show", text="Open Preferences", icon="PREFERENCES").module = EXTENSION_PACKAGE
 
 

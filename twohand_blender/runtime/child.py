@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from ...inference.contract import ErrorCode, HandsError, error_record, hello_record
 from .lock import read_lock
+from .one_at_a_time import alone_in
 from .plan import Plan, make_plan
 from .set_up import set_up
 from .target import this_target
@@ -54,15 +55,16 @@ def main(words: Sequence[str]) -> int:
     records(hello_record("setup"))
     try:
         lock = read_lock(arguments.lock)
-        plan = make_plan(
-            lock,
-            this_target(),
-            Path(sys.executable),
-            arguments.folder,
-            arguments.variant,
-            wheels_folder=arguments.wheels,
-        )
-        summary = set_up(plan, lock, arguments.program, records, online=arguments.online)
+        with alone_in(arguments.folder):
+            plan = make_plan(
+                lock,
+                this_target(),
+                Path(sys.executable),
+                arguments.folder,
+                arguments.variant,
+                wheels_folder=arguments.wheels,
+            )
+            summary = set_up(plan, lock, arguments.program, records, online=arguments.online)
     except HandsError as error:
         records(error_record(error))
         return error.code.exit_code

@@ -14,6 +14,8 @@ from typing import Final
 from ...inference.contract import ErrorCode, HandsError, output_error
 from ..worker_process import worker_environment
 
+OWN_PYTHON_HINT: Final = "Choose a Python that has the packages, in the preferences' field 'Own Python'."
+"""The way out where none can be made."""
 PYTHON_FOLDER: Final = "python"
 """Below the runtime's folder."""
 _LONGEST_START_S: Final = 120.0
@@ -79,7 +81,7 @@ def make(base: Path, folder: Path, version: tuple[int, int]) -> None:
         raise HandsError(
             ErrorCode.RUNTIME_MISSING,
             f"No environment can be made of '{base}'.",
-            "Choose a Python of your own that has the packages, in the field 'Python'.",
+            OWN_PYTHON_HINT,
         )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from ...inference.contract import ErrorCode, HandsError
+from .environment import OWN_PYTHON_HINT
 from .target import Target
 
 LOCK_FILE: Final = Path(__file__).with_name("lock.json")
@@ -70,14 +71,17 @@ class Lock:
         HandsError
             RUNTIME_MISSING where there are none for this Python on this system
         """
-        own_python = "Choose a Python of your own that has the packages, in the field 'Python'."
         if target.name not in self.targets:
             raise HandsError(
-                ErrorCode.RUNTIME_MISSING, f"There are no packages for {target.in_words} to set up from.", own_python
+                ErrorCode.RUNTIME_MISSING,
+                f"There are no packages for {target.in_words} to set up from.",
+                OWN_PYTHON_HINT,
             )
         if variant not in self.targets[target.name]:
             raise HandsError(
-                ErrorCode.RUNTIME_MISSING, f"The variant '{variant}' is not there for {target.in_words}.", own_python
+                ErrorCode.RUNTIME_MISSING,
+                f"The variant '{variant}' is not there for {target.in_words}.",
+                OWN_PYTHON_HINT,
             )
         return tuple(self.wheels[name] for name in self.targets[target.name][variant])
 

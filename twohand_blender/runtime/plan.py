@@ -11,7 +11,7 @@ from typing import Final
 
 from ...inference.contract import ErrorCode, HandsError, output_error
 from .download import PART_SUFFIX
-from .environment import site_packages_in
+from .environment import OWN_PYTHON_HINT, site_packages_in
 from .installed import seems_installed
 from .lock import Lock, Wheel
 from .state import CACHE_FOLDER
@@ -93,7 +93,7 @@ def make_plan(
             raise HandsError(
                 ErrorCode.RUNTIME_MISSING,
                 f"The package {wheel.name} needs {needed}, which is newer than this system.",
-                "Choose a Python of your own that has the packages, in the field 'Python'.",
+                OWN_PYTHON_HINT,
             )
     site_packages = site_packages_in(folder, target.python)
     lacking = tuple(wheel for wheel in wheels if not seems_installed(wheel, site_packages))

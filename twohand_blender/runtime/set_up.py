@@ -11,14 +11,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from ...inference.contract import ErrorCode, HandsError, output_error, progress_record
+from ...inference.contract import ErrorCode, HandsError, progress_record
 from ..worker_process import worker_command, worker_environment
 from . import environment
 from .download import fetch, is_whole
 from .installed import is_installed, others_installed, remove, unpack
 from .lock import Lock, Wheel
 from .plan import Plan
-from .state import CACHE_FOLDER, forget_installed, note_installed
+from .state import CACHE_FOLDER, forget_installed, note_installed, note_wanted
 
 Report = Callable[[Mapping[str, Any]], None]
 """Takes progress records (see ``docs/contract.md``); steps are kilobytes."""
@@ -72,10 +72,7 @@ def set_up(
     """
     version = plan.target.python
     cache = plan.folder / CACHE_FOLDER
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(cache, error) from error
+    note_wanted(plan.folder, plan.variant)
 
     _Stage(report, PREPARE, 0)
     if not environment.works(plan.folder, version):
@@ -86,13 +83,13 @@ def set_up(
     stage = _Stage(report, EXAMINE, sum(wheel.unpacked_byte_count for wheel in plan.wheels))
     lacking = [wheel for wheel in plan.wheels if not is_installed(wheel, site_packages, stage.advance)]
     strangers = others_installed(plan.wheels, site_packages)
-    if lacking or strangers:
-        forget_installed(plan.folder)
 
     stage = _Stage(report, DOWNLOAD, sum(wheel.byte_count for wheel in lacking))
     files = {wheel: _file_of(wheel, plan, cache, stage, online=online) for wheel in lacking}
 
     stage = _Stage(report, UNPACK, sum(wheel.unpacked_byte_count for wheel in lacking))
+    if lacking or strangers:  # only now: until here a set up that fails or is cancelled has taken nothing away
+        forget_installed(plan.folder)
     for stranger in strangers:
         remove(stranger)
     for wheel, path in files.items():
@@ -101,9 +98,9 @@ def set_up(
 
     _Stage(report, TRY, 0)
     try_out(environment.interpreter_in(plan.folder), program)
-    shutil.rmtree(cache, ignore_errors=True)
-    byte_count = environment.folder_bytes(plan.folder)
+    byte_count = environment.folder_bytes(plan.folder / environment.PYTHON_FOLDER)
     note_installed(plan.folder, plan.variant, lock, plan.target, byte_count)
+    shutil.rmtree(cache, ignore_errors=True)
     return {
         "variant": plan.variant,
         "bytes": byte_count,
@@ -161,5 +158,5 @@ def try_out(python: Path, program: Path) -> None:
         raise HandsError(
             ErrorCode.RUNTIME_MISSING,
             f"Everything was installed, and yet something is wrong: {'; '.join(problems)}.",
-            "Press Repair; if it stays so, choose a Python of your own.",
+            "Press Remove and set up again; if it stays so, choose a Python of your own.",
         )

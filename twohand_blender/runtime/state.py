@@ -13,12 +13,15 @@ from typing import Any, Final
 from ...inference.contract import HandsError, output_error, replacing
 from .environment import PYTHON_FOLDER, interpreter_in
 from .lock import Lock
+from .one_at_a_time import alone_in
 from .target import Target
 
 INSTALLED_FILE: Final = "installed.json"
 """Written when all is done, so that without it nothing counts."""
 CACHE_FOLDER: Final = "downloads"
 """Files that were downloaded and not yet unpacked; gone when all is done."""
+WANTED_FILE: Final = "variant.txt"
+"""Among the downloads: the variant that was begun, so that whoever goes on goes on with that one."""
 _FORMAT: Final = 1
 
 
@@ -39,7 +42,7 @@ class RuntimeState:
     ----------
     standing : see `RuntimeStanding`
     folder : where it is, or would be
-    variant : its variant, empty where nothing was finished
+    variant : its variant; of an unfinished one the one that was begun, empty where that is not known
     byte_count : its size on disk when it was made
     reason : why it is broken or unfinished, a sentence; of a ready one, why it should be mended all the same
     """
@@ -65,7 +68,10 @@ def read_state(folder: Path, lock: Lock, target: Target) -> RuntimeState:
     except (OSError, ValueError, KeyError, TypeError):
         if (folder / PYTHON_FOLDER).is_dir() or (folder / CACHE_FOLDER).is_dir():
             reason = "The set up was not finished; it goes on where it stopped."
-            return RuntimeState(RuntimeStanding.UNFINISHED, folder, reason=reason)
+            variant = _wanted_variant(folder)
+            if variant not in lock.variants_of(target):
+                variant = ""
+            return RuntimeState(RuntimeStanding.UNFINISHED, folder, variant, reason=reason)
         return RuntimeState(RuntimeStanding.NONE, folder)
     standing, reason = RuntimeStanding.READY, ""
     if made_for != target.name:
@@ -77,6 +83,29 @@ def read_state(folder: Path, lock: Lock, target: Target) -> RuntimeState:
     elif made_by != lock.digest:
         reason = "This version of the add-on was tested with other packages."
     return RuntimeState(standing, folder, variant, byte_count, reason)
+
+
+def note_wanted(folder: Path, variant: str) -> None:
+    """Write down, before anything is done, which variant is set up; makes the folder of downloads.
+
+    Raises
+    ------
+    HandsError
+        OUTPUT_NOT_WRITABLE, DISK_FULL
+    """
+    cache = folder / CACHE_FOLDER
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        (cache / WANTED_FILE).write_text(variant, encoding="utf-8")
+    except OSError as error:
+        raise output_error(cache, error) from error
+
+
+def _wanted_variant(folder: Path) -> str:
+    try:
+        return (folder / CACHE_FOLDER / WANTED_FILE).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""
 
 
 def note_installed(folder: Path, variant: str, lock: Lock, target: Target, byte_count: int) -> None:
@@ -113,12 +142,13 @@ def remove_runtime(folder: Path) -> None:
     Raises
     ------
     HandsError
-        OUTPUT_NOT_WRITABLE where a file cannot be removed, most often since a worker still runs; what is left counts as
-        unfinished then
+        OUTPUT_NOT_WRITABLE where another Blender sets up there, or a file cannot be removed, most often since a worker
+        still runs; what is left counts as unfinished then
     """
     if not folder.is_dir():
         return
-    forget_installed(folder)
+    with alone_in(folder):  # not until the end, since Windows removes no file that is open
+        forget_installed(folder)
     try:
         shutil.rmtree(folder)
     except OSError as error:
