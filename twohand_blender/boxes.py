@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 import bpy
 from bpy.props import EnumProperty, FloatVectorProperty, IntProperty, StringProperty
 
+from .input_frames import InputFrames
+
 SIDE_ITEMS = (
     ("RIGHT", "Right Hand", "The person's right hand"),
     ("LEFT", "Left Hand", "The person's left hand"),
@@ -49,10 +51,10 @@ def source_key(input_path: str) -> str:
     return str(Path(bpy.path.abspath(input_path)).absolute()) if input_path.strip() else ""
 
 
-def is_numbered(settings: BoxSettings) -> bool:
-    """Whether single pictures of the input have the number in their names, rather than the number 1."""
-    source = Path(source_key(settings.input_path))
-    return settings.as_sequence or "#" in source.name or source.is_dir()
+def frames_of(settings: BoxSettings) -> InputFrames:
+    """The frames of the input that is chosen."""
+    source = source_key(settings.input_path)
+    return InputFrames(Path(source) if source else None, settings.as_sequence)
 
 
 def boxes_of(settings: BoxSettings, source: str) -> list[TWOHAND_PG_box]:

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import bpy
 
-from ..boxes import active_box, is_numbered
+from ..boxes import active_box, frames_of
 from ..canvas import canvases
 from ..properties import settings_of
 from ..scene.editing import scene_of
@@ -34,7 +34,7 @@ class TWOHAND_OT_go_to_box(bpy.types.Operator):
             return {"CANCELLED"}
         screen = cast("bpy.types.Screen | None", context.screen)
         # Editors may show the source shifted against the scene; without any, both count alike.
-        shown = next(canvases(screen, scene, numbered=is_numbered(settings)), None) if screen is not None else None
+        shown = next(canvases(screen, scene, frames_of(settings)), None) if screen is not None else None
         shift = scene.frame_current - shown.frame if shown is not None else 0
         scene.frame_set(box.frame + shift)
         return {"FINISHED"}
