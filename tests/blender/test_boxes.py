@@ -67,6 +67,23 @@ def test_boxes_by_number_are_kept_by_input_side_and_frame(tmp_path: Path) -> Non
     assert len(listed()) == 2, "those of the other input stay"
 
 
+def test_boxes_move_with_the_project(tmp_path: Path) -> None:
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "old" / "shot.blend"))
+    settings = current_scene().twohand
+    settings.input_path = "//clip.mp4"
+    put("RIGHT", 4, 10, 20, 100, 120)
+    settings.input_path = str(tmp_path / "new" / ".." / "old" / "clip.mp4")
+    assert len(boxes.boxes_of(settings, settings.input_path)) == 1, "the same input, written in another way"
+    settings.input_path = "//clip.mp4"
+    bpy.ops.wm.save_mainfile()
+    (tmp_path / "old" / "shot.blend").rename(tmp_path / "new" / "shot.blend")
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "new" / "shot.blend"))
+    options = worker_options.worker_options(current_scene(), tmp_path / "new" / "clip.mp4")
+    assert options == {"right_box": {"4": [10, 20, 100, 120]}}
+
+
 def test_the_list_and_its_buttons() -> None:
     settings = current_scene().twohand
     for frame in (30, 10, 20):

@@ -10,7 +10,7 @@ import bpy
 from bpy.props import EnumProperty, FloatVectorProperty, IntProperty
 
 from ..box_overlay import draw_boxes
-from ..boxes import SIDE_ITEMS, boxes_of, frames_of, put_box, source_key
+from ..boxes import SIDE_ITEMS, boxes_of, frames_of, put_box
 from ..canvas import NO_CANVAS, Canvas, canvas_of, canvases
 from ..picture_map import Point, Rectangle
 from ..properties import settings_of
@@ -155,7 +155,7 @@ the hand is started anew in that frame and followed from there"""
             return
         boxes: list[tuple[str, Rectangle]] = [
             (box.side, cast(Rectangle, tuple(box.rectangle)))
-            for box in boxes_of(settings, source_key(settings.input_path))
+            for box in boxes_of(settings, settings.input_path)
             if box.frame == canvas.frame
         ]
         if self._canvas is not None and self._start is not None and self._canvas.area == drawn:
@@ -174,7 +174,7 @@ def end_drawing() -> None:
 
 
 def _input_name(scene: bpy.types.Scene) -> str:
-    return Path(source_key(settings_of(scene).input_path)).name
+    return Path(bpy.path.abspath(settings_of(scene).input_path)).name
 
 
 def _redraw(screen: bpy.types.Screen) -> None:
