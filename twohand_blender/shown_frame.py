@@ -44,6 +44,8 @@ def frame_of_image(
     if image.source not in ("SEQUENCE", "MOVIE"):
         return None
     counted = min(max(scene_frame - user.frame_start + 1, 0), user.frame_duration) + user.frame_offset
+    if image.source == "MOVIE":
+        counted = max(counted, 1)  # before its first frame a movie shows that one
     number = _number(file, counted, is_movie=image.source == "MOVIE", frames=frames)
     # Not from what is shown now: before its first and after its last frame the source stands still.
     return None if number is None else ShownFrame(number, _scene_frame_of(user, counted) - number)
@@ -68,5 +70,5 @@ def _scene_frame_of(user: bpy.types.ImageUser, counted: int) -> int:
 def _number(file: Path, counted: int, *, is_movie: bool, frames: InputFrames) -> int | None:
     """The input's number of what Blender counts as a number."""
     if is_movie:
-        return None if frames.number_of(file) is None else max(counted, 1)
+        return None if frames.number_of(file) is None else counted
     return frames.number_of(numbered_sibling(file, counted))

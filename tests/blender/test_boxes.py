@@ -28,6 +28,7 @@ from twohand_extension.twohand_blender.operators import draw_box
 
 SIZE_PX = (640, 480)
 PICTURE = ROOT / "demo" / "picture.jpg"
+CLIP = ROOT / "demo" / "clip.mp4"
 
 
 @pytest.fixture(autouse=True)
@@ -238,6 +239,33 @@ def test_an_image_editor_is_a_canvas_where_it_shows_the_input() -> None:
     settings.input_path = str(PICTURE)
     (shown,) = canvas.canvases(screen, current_scene(), boxes.frames_of(settings))
     assert (shown.area, shown.frame) == (area, 1)
+
+
+def test_going_to_a_box_from_beyond_the_movies_end() -> None:
+    scene, screen = current_scene(), bpy.context.screen
+    area = max(screen.areas, key=lambda area: area.width * area.height)
+    area.type = "IMAGE_EDITOR"
+    space = area.spaces.active
+    space.image = bpy.data.images.load(str(CLIP))
+    space.image_user.frame_duration, space.image_user.frame_start = 84, 11
+    scene.twohand.input_path = str(CLIP)
+    put("RIGHT", 40, 10, 20, 100, 120)
+    for frame in (200, 1, 30):
+        scene.frame_set(frame)
+        assert bpy.ops.twohand.go_to_box() == {"FINISHED"}
+        assert scene.frame_current == 50
+
+
+def test_going_to_the_box_of_a_picture_that_is_shown_stays() -> None:
+    scene, screen = current_scene(), bpy.context.screen
+    area = max(screen.areas, key=lambda area: area.width * area.height)
+    area.type = "IMAGE_EDITOR"
+    area.spaces.active.image = bpy.data.images.load(str(PICTURE))
+    scene.twohand.input_path = str(PICTURE)
+    put("RIGHT", 1, 10, 20, 100, 120)
+    scene.frame_set(30)
+    assert bpy.ops.twohand.go_to_box() == {"FINISHED"}
+    assert scene.frame_current == 30
 
 
 @pytest.mark.parametrize(
