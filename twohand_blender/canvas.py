@@ -126,7 +126,7 @@ def _shown_behind(
         if clip is None or 0 in clip.size:
             return None
         shown = frame_of_clip(clip, scene.frame_current, frames)
-        return ((clip.size[0], clip.size[1]), UPRIGHT, shown) if shown is not None else None
+        return ((clip.size[0], clip.size[1]), _stored_orientation(clip), shown) if shown is not None else None
     image, user = background.image, background.image_user
     if image is None or user is None or 0 in image.size:
         return None
@@ -168,10 +168,10 @@ def _behind(
     )
 
 
-def _stored_orientation(image: bpy.types.Image) -> Orientation:
-    if image.source not in ("FILE", "SEQUENCE"):
+def _stored_orientation(shown: bpy.types.Image | bpy.types.MovieClip) -> Orientation:
+    if shown.source not in ("FILE", "SEQUENCE"):
         return UPRIGHT  # Blender turns movies itself
-    return orientation_of(Path(bpy.path.abspath(image.filepath, library=image.library)))
+    return orientation_of(Path(bpy.path.abspath(shown.filepath, library=shown.library)))
 
 
 def _turned(size: tuple[int, int] | bpy.types.bpy_prop_array[int], orientation: Orientation) -> tuple[int, int]:

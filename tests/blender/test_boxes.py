@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -303,6 +304,21 @@ def test_frames_of_patterns_and_of_a_sequence(tmp_path: Path) -> None:
     sequence = input_frames.InputFrames(picture, as_sequence=True)
     assert sequence.number_of(tmp_path / "shot_0043.png") == 43
     assert input_frames.InputFrames(picture).number_of(tmp_path / "shot_0043.png") is None
+
+
+def test_a_clip_of_pictures_is_turned_as_its_pictures_are(tmp_path: Path) -> None:
+    """Stored sideways, as EXIF orientation 6 says; Blender shows clips as they are stored."""
+    exif = b"Exif\0\0MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 0x0112, 3, 1, 6, 0, 0)
+    (tmp_path / "shot_0001.jpg").write_bytes(b"\xff\xd8\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif)
+    clip = SimpleNamespace(
+        source="SEQUENCE", filepath=str(tmp_path / "shot_0001.jpg"), library=None, size=(640, 480), frame_start=1,
+        frame_offset=0,
+    )  # fmt: skip
+    background = SimpleNamespace(source="MOVIE_CLIP", clip=clip)
+    frames = input_frames.InputFrames(tmp_path / "shot_####.jpg")
+    shown = canvas._shown_behind(background, current_scene(), frames)  # type: ignore[arg-type]
+    assert shown is not None
+    assert shown[1] == canvas.Orientation(False, 1)
 
 
 @pytest.mark.parametrize("turned", [False, True])
