@@ -11,24 +11,27 @@ from typing import Final
 import bpy
 from bpy_extras.view3d_utils import location_3d_to_region_2d
 
+from .input_frames import InputFrames
 from .picture_map import PictureMap, fitted
 from .scene.orientation import UPRIGHT, Orientation, orientation_of
-from .shown_frame import frame_of_clip, frame_of_image
+from .shown_frame import ShownFrame, frame_of_clip, frame_of_image
 
 NO_CANVAS: Final = (
-    "Open the picture in an Image Editor, or look through a camera that has it as its background (Show Overlay)"
+    "Open the input in an Image Editor, or look through a camera that has it as its background (Show Overlay)"
 )
 _STRAIGHT: Final = 1e-3
 
 
 @dataclass(frozen=True)
 class Canvas:
-    """A region that shows a frame of a picture, sequence or movie."""
+    """A region that shows a frame of the input."""
 
     area: bpy.types.Area
     region: bpy.types.Region
     map: PictureMap
     frame: int
+    shift: int | None = None
+    """As of `shown_frame.ShownFrame`."""
 
     def holds(self, mouse_x: int, mouse_y: int) -> bool:
         """Whether a point of the window lies in the region."""
@@ -40,29 +43,24 @@ class Canvas:
         return mouse_x - self.region.x, mouse_y - self.region.y
 
 
-def canvases(screen: bpy.types.Screen, scene: bpy.types.Scene, *, numbered: bool) -> Iterator[Canvas]:
-    """Every region of a screen that boxes can be drawn in.
-
-    Parameters
-    ----------
-    numbered : see `shown_frame.frame_of_image`
-    """
+def canvases(screen: bpy.types.Screen, scene: bpy.types.Scene, frames: InputFrames) -> Iterator[Canvas]:
+    """Every region of a screen that boxes can be drawn in: those that show the input."""
     for area in screen.areas:
-        canvas = canvas_of(area, scene, numbered=numbered)
+        canvas = canvas_of(area, scene, frames)
         if canvas is not None:
             yield canvas
 
 
-def canvas_of(area: bpy.types.Area, scene: bpy.types.Scene, *, numbered: bool) -> Canvas | None:
-    """The picture that an area shows now, None where it shows none."""
+def canvas_of(area: bpy.types.Area, scene: bpy.types.Scene, frames: InputFrames) -> Canvas | None:
+    """The frame of the input that an area shows now, None where it shows something else."""
     region = next((region for region in area.regions if region.type == "WINDOW" and region.width > 1), None)
     space = area.spaces.active
     if region is None:
         return None
     if isinstance(space, bpy.types.SpaceImageEditor):
-        return _of_image_editor(area, region, space, scene, numbered)
+        return _of_image_editor(area, region, space, scene, frames)
     if isinstance(space, bpy.types.SpaceView3D):
-        return _of_camera_view(area, region, space, scene, numbered)
+        return _of_camera_view(area, region, space, scene, frames)
     return None
 
 
@@ -71,10 +69,13 @@ def _of_image_editor(
     region: bpy.types.Region,
     space: bpy.types.SpaceImageEditor,
     scene: bpy.types.Scene,
-    numbered: bool,
+    frames: InputFrames,
 ) -> Canvas | None:
     image = space.image
     if image is None or 0 in image.size:
+        return None
+    shown = frame_of_image(image, space.image_user, scene.frame_current, frames)
+    if shown is None:
         return None
     # The view counts in widths and heights of the picture, from its bottom left corner.
     left, bottom = region.view2d.region_to_view(0.0, 0.0)
@@ -84,8 +85,7 @@ def _of_image_editor(
     picture = PictureMap(
         _turned(image.size, orientation), (-left * extent[0], -bottom * extent[1]), extent, orientation
     )
-    frame = frame_of_image(image, space.image_user, scene.frame_current, numbered=numbered)
-    return Canvas(area, region, picture, frame)
+    return Canvas(area, region, picture, shown.number, shown.shift)
 
 
 def _of_camera_view(
@@ -93,7 +93,7 @@ def _of_camera_view(
     region: bpy.types.Region,
     space: bpy.types.SpaceView3D,
     scene: bpy.types.Scene,
-    numbered: bool,
+    frames: InputFrames,
 ) -> Canvas | None:
     view = space.region_3d
     camera = space.camera if space.use_local_camera else scene.camera
@@ -103,7 +103,7 @@ def _of_camera_view(
     if not isinstance(data, bpy.types.Camera) or not data.show_background_images:
         return None
     background = next((item for item in data.background_images if item.show_background_image), None)
-    shown = _shown_behind(background, scene, numbered) if background is not None else None
+    shown = _shown_behind(background, scene, frames) if background is not None else None
     corners = [
         location_3d_to_region_2d(region, view, camera.matrix_world.normalized() @ corner)
         for corner in data.view_frame(scene=scene)
@@ -112,25 +112,26 @@ def _of_camera_view(
         return None
     xs, ys = [corner.x for corner in corners], [corner.y for corner in corners]
     frame_extent = (max(xs) - min(xs), max(ys) - min(ys))
-    size, orientation, number = shown
+    size, orientation, frame = shown
     picture = _behind(background, (min(xs), min(ys)), frame_extent, size, orientation)
-    return Canvas(area, region, picture, number) if picture is not None else None
+    return Canvas(area, region, picture, frame.number, frame.shift) if picture is not None else None
 
 
 def _shown_behind(
-    background: bpy.types.CameraBackgroundImage, scene: bpy.types.Scene, numbered: bool
-) -> tuple[tuple[int, int], Orientation, int] | None:
-    """Size as stored, what makes it upright, and the frame of what a camera's background shows; None for nothing."""
+    background: bpy.types.CameraBackgroundImage, scene: bpy.types.Scene, frames: InputFrames
+) -> tuple[tuple[int, int], Orientation, ShownFrame] | None:
+    """Size as stored, what makes it upright, and the frame of the input that a camera's background shows, else None."""
     if background.source == "MOVIE_CLIP":
         clip = background.clip or scene.active_clip
         if clip is None or 0 in clip.size:
             return None
-        return (clip.size[0], clip.size[1]), UPRIGHT, frame_of_clip(clip, scene.frame_current)
+        shown = frame_of_clip(clip, scene.frame_current, frames)
+        return ((clip.size[0], clip.size[1]), _stored_orientation(clip), shown) if shown is not None else None
     image, user = background.image, background.image_user
     if image is None or user is None or 0 in image.size:
         return None
-    number = frame_of_image(image, user, scene.frame_current, numbered=numbered)
-    return (image.size[0], image.size[1]), _stored_orientation(image), number
+    shown = frame_of_image(image, user, scene.frame_current, frames)
+    return ((image.size[0], image.size[1]), _stored_orientation(image), shown) if shown is not None else None
 
 
 def _behind(
@@ -167,10 +168,10 @@ def _behind(
     )
 
 
-def _stored_orientation(image: bpy.types.Image) -> Orientation:
-    if image.source not in ("FILE", "SEQUENCE"):
+def _stored_orientation(shown: bpy.types.Image | bpy.types.MovieClip) -> Orientation:
+    if shown.source not in ("FILE", "SEQUENCE"):
         return UPRIGHT  # Blender turns movies itself
-    return orientation_of(Path(bpy.path.abspath(image.filepath, library=image.library)))
+    return orientation_of(Path(bpy.path.abspath(shown.filepath, library=shown.library)))
 
 
 def _turned(size: tuple[int, int] | bpy.types.bpy_prop_array[int], orientation: Orientation) -> tuple[int, int]:

@@ -77,6 +77,7 @@ class TWOHAND_PG_settings(bpy.types.PropertyGroup):
             description="Picture, movie, numbered picture sequence or folder of pictures that shows the hands. "
             "A file may also be dropped on the 3D view",
             subtype="FILE_PATH",
+            options={"PATH_SUPPORTS_BLEND_RELATIVE"},
             update=_hide_other_boxes,
         )
         as_sequence: BoolProperty(
@@ -95,6 +96,7 @@ class TWOHAND_PG_settings(bpy.types.PropertyGroup):
             description="File that the reconstruction is kept in. Empty: a file beside the saved .blend file, "
             "else in the add-on's own folder, which goes when the add-on is removed",
             subtype="FILE_PATH",
+            options={"PATH_SUPPORTS_BLEND_RELATIVE"},
         )
         use_frame_range: BoolProperty(
             name="Frame Range", description="Reconstruct only some frames of the movie or sequence"
@@ -187,6 +189,7 @@ class TWOHAND_PG_settings(bpy.types.PropertyGroup):
             name="Shape Take",
             description="A take of the same person, made with the same hand model",
             subtype="FILE_PATH",
+            options={"PATH_SUPPORTS_BLEND_RELATIVE"},
         )
         boxes: CollectionProperty(type=TWOHAND_PG_box, name="Boxes", description="Where hands are, as you drew them")
         box_index: IntProperty(name="Active Box", description="The box that the buttons work on", default=-1, min=-1)

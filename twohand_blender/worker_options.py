@@ -35,7 +35,7 @@ def worker_options(scene: bpy.types.Scene, source: Path, engine: str = "") -> di
     if settings.as_sequence:
         options["sequence"] = True
     if settings.sequence_fps > 0:
-        options["fps"] = round(settings.sequence_fps, 4)
+        options["fps"] = float(f"{settings.sequence_fps:.7g}")  # as typed: Blender keeps 32 bits
     if settings.use_frame_range:
         options |= {"start": settings.frame_start, "end": settings.frame_end, "step": settings.frame_step}
     if settings.focal_source == "GIVEN":
@@ -51,7 +51,7 @@ def worker_options(scene: bpy.types.Scene, source: Path, engine: str = "") -> di
         options["engine"] = engine.lower()
     if settings.device != "AUTOMATIC":
         options["device"] = settings.device.lower()
-    if engine != "INTERSHAPE":  # its network says the shape of each hand
+    if engine != "INTERSHAPE" or settings.shape_source == "TAKE":  # else its network says the shape of each hand
         options |= _shape_options(settings.shape_source, settings.shape_take_path)
     for box in boxes_of(settings, str(source)):
         numbers = [round(value, 2) for value in box.rectangle]

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,10 +14,22 @@ import bpy
 import pytest
 from addon_session import draw, registered
 from scene_access import current_scene
-from twohand_extension.twohand_blender import boxes, canvas, panels, picture_map, shown_frame, worker_options
+from take_factory import ROOT
+from twohand_extension.inference.media import sequence_files
+from twohand_extension.twohand_blender import (
+    boxes,
+    canvas,
+    input_frames,
+    panels,
+    picture_map,
+    shown_frame,
+    worker_options,
+)
 from twohand_extension.twohand_blender.operators import draw_box
 
 SIZE_PX = (640, 480)
+PICTURE = ROOT / "demo" / "picture.jpg"
+CLIP = ROOT / "demo" / "clip.mp4"
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +67,23 @@ def test_boxes_by_number_are_kept_by_input_side_and_frame(tmp_path: Path) -> Non
     put("LEFT", 9, 1, 2, 30, 40)
     assert bpy.ops.twohand.clear_boxes() == {"FINISHED"}
     assert len(listed()) == 2, "those of the other input stay"
+
+
+def test_boxes_move_with_the_project(tmp_path: Path) -> None:
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "old" / "shot.blend"))
+    settings = current_scene().twohand
+    settings.input_path = "//clip.mp4"
+    put("RIGHT", 4, 10, 20, 100, 120)
+    settings.input_path = str(tmp_path / "new" / ".." / "old" / "clip.mp4")
+    assert len(boxes.boxes_of(settings, settings.input_path)) == 1, "the same input, written in another way"
+    settings.input_path = "//clip.mp4"
+    bpy.ops.wm.save_mainfile()
+    (tmp_path / "old" / "shot.blend").rename(tmp_path / "new" / "shot.blend")
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "new" / "shot.blend"))
+    options = worker_options.worker_options(current_scene(), tmp_path / "new" / "clip.mp4")
+    assert options == {"right_box": {"4": [10, 20, 100, 120]}}
 
 
 def test_the_list_and_its_buttons() -> None:
@@ -161,30 +191,134 @@ def test_no_editor_shows_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     context = SimpleNamespace(window=None, screen=SimpleNamespace(areas=[]), scene=current_scene())
     event = SimpleNamespace(type="LEFTMOUSE", value="RELEASE")
     assert draw_box.TWOHAND_OT_draw_box.invoke(pressed, context, event) == {"CANCELLED"}  # type: ignore[arg-type]
-    assert "No editor shows the picture" in pressed.reports[0]
+    assert "No editor shows the input 'a.mp4'" in pressed.reports[0]
 
 
-def test_which_frame_is_shown() -> None:
+def test_which_frame_is_shown(tmp_path: Path) -> None:
     user = SimpleNamespace(frame_start=101, frame_offset=0, frame_duration=50)
-    movie = SimpleNamespace(source="MOVIE", filepath="//a.mp4")
-    assert shown_frame.frame_of_image(movie, user, 105, numbered=False) == 5
-    assert shown_frame.frame_of_image(movie, user, 9999, numbered=False) == 50
+    movie = SimpleNamespace(source="MOVIE", filepath=str(tmp_path / "a.mp4"), library=None)
+    frames = input_frames.InputFrames(tmp_path / "a.mp4")
+    shown = shown_frame.frame_of_image
+    assert shown(movie, user, 105, frames) == shown_frame.ShownFrame(5, 100)
+    assert shown(movie, user, 9999, frames) == shown_frame.ShownFrame(50, 100)
+    clip = SimpleNamespace(source="MOVIE", filepath=movie.filepath, library=None, frame_start=1, frame_offset=0)
+    assert shown_frame.frame_of_clip(clip, 3, frames) == shown_frame.ShownFrame(3, 0)
     user.frame_offset = 996
-    assert shown_frame.frame_of_image(SimpleNamespace(source="SEQUENCE", filepath=""), user, 101, numbered=True) == 997
-    still = SimpleNamespace(source="FILE", filepath="//shot.0042.png")
-    assert shown_frame.frame_of_image(still, user, 7, numbered=False) == 1
-    assert shown_frame.frame_of_image(still, user, 7, numbered=True) == 42
-    clip = SimpleNamespace(source="SEQUENCE", filepath="//shot.0042.png", frame_start=1, frame_offset=0)
-    assert shown_frame.frame_of_clip(clip, 3) == 44
-    assert shown_frame.frame_of_clip(SimpleNamespace(**{**vars(clip), "source": "MOVIE"}), 3) == 3
+    sequence = SimpleNamespace(source="SEQUENCE", filepath=str(tmp_path / "shot.0001.png"), library=None)
+    pattern = input_frames.InputFrames(tmp_path / "shot.####.png")
+    assert shown(sequence, user, 101, pattern) == shown_frame.ShownFrame(997, 101 - 997)
+    still = SimpleNamespace(source="FILE", filepath=str(tmp_path / "shot.0042.png"), library=None)
+    assert shown(still, user, 7, pattern) == shown_frame.ShownFrame(42)
+    assert shown(still, user, 7, input_frames.InputFrames(tmp_path / "shot.0042.png")) == shown_frame.ShownFrame(1)
+    clip.source, clip.filepath = "SEQUENCE", still.filepath
+    assert shown_frame.frame_of_clip(clip, 3, pattern) == shown_frame.ShownFrame(44, 3 - 44)
 
 
-def test_pictures_of_a_folder_and_of_a_pattern_have_the_numbers_in_their_names(tmp_path: Path) -> None:
-    settings = current_scene().twohand
-    assert not boxes.is_numbered(settings)
-    for path in (tmp_path, tmp_path / "shot.####.png"):
-        settings.input_path = str(path)
-        assert boxes.is_numbered(settings)
+def test_other_pictures_than_the_input_are_no_canvas(tmp_path: Path) -> None:
+    frames = input_frames.InputFrames(tmp_path / "a.mp4")
+    user = SimpleNamespace(frame_start=1, frame_offset=0, frame_duration=50)
+    for source, name in (("MOVIE", "b.mp4"), ("MOVIE", "sub/a.mp4"), ("FILE", "a.png"), ("GENERATED", "a.mp4")):
+        image = SimpleNamespace(source=source, filepath=str(tmp_path / name), library=None)
+        assert shown_frame.frame_of_image(image, user, 1, frames) is None
+    clip = SimpleNamespace(
+        source="MOVIE", filepath=str(tmp_path / "b.mp4"), library=None, frame_start=1, frame_offset=0
+    )
+    assert shown_frame.frame_of_clip(clip, 1, frames) is None
+    assert input_frames.InputFrames(None).number_of(tmp_path / "a.mp4") is None
+
+
+def test_an_image_editor_is_a_canvas_where_it_shows_the_input() -> None:
+    settings, screen = current_scene().twohand, bpy.context.screen
+    area = max(screen.areas, key=lambda area: area.width * area.height)
+    area.type = "IMAGE_EDITOR"
+    area.spaces.active.image = bpy.data.images.load(str(PICTURE))
+    assert not list(canvas.canvases(screen, current_scene(), boxes.frames_of(settings)))
+    tool = Tool()
+    tool._start = None
+    tool.send("LEFTMOUSE", "PRESS", area.x + 5, area.y + 5)
+    assert "does not show the input 'a.mp4'" in tool.reports[0]
+    settings.input_path = str(PICTURE)
+    (shown,) = canvas.canvases(screen, current_scene(), boxes.frames_of(settings))
+    assert (shown.area, shown.frame) == (area, 1)
+
+
+def test_going_to_a_box_from_beyond_the_movies_end() -> None:
+    scene, screen = current_scene(), bpy.context.screen
+    area = max(screen.areas, key=lambda area: area.width * area.height)
+    area.type = "IMAGE_EDITOR"
+    space = area.spaces.active
+    space.image = bpy.data.images.load(str(CLIP))
+    space.image_user.frame_duration, space.image_user.frame_start = 84, 11
+    scene.twohand.input_path = str(CLIP)
+    put("RIGHT", 40, 10, 20, 100, 120)
+    for frame in (200, 1, 30):
+        scene.frame_set(frame)
+        assert bpy.ops.twohand.go_to_box() == {"FINISHED"}
+        assert scene.frame_current == 50
+
+
+def test_going_to_the_box_of_a_picture_that_is_shown_stays() -> None:
+    scene, screen = current_scene(), bpy.context.screen
+    area = max(screen.areas, key=lambda area: area.width * area.height)
+    area.type = "IMAGE_EDITOR"
+    area.spaces.active.image = bpy.data.images.load(str(PICTURE))
+    scene.twohand.input_path = str(PICTURE)
+    put("RIGHT", 1, 10, 20, 100, 120)
+    scene.frame_set(30)
+    assert bpy.ops.twohand.go_to_box() == {"FINISHED"}
+    assert scene.frame_current == 30
+
+
+@pytest.mark.parametrize(
+    ("names", "numbers"),
+    [
+        (["shot.0007.png", "shot.0009.png"], {7, 9}),
+        (["b2.png", "a10.png", "a9.PNG", "notes.txt", "._a1.png"], {1, 2, 3}),
+        (["left_7.png", "right_7.png"], {1, 2}),
+        (["scan_20250101.png", "scan_20250301.png"], {1, 2}),
+        (["only_42.jpg"], {1}),
+    ],
+)
+def test_frames_of_a_folder_are_numbered_as_the_worker_does(
+    tmp_path: Path, names: list[str], numbers: set[int]
+) -> None:
+    for name in names:
+        (tmp_path / name).touch()
+    worker = sequence_files.files_of_folder(tmp_path).by_number
+    assert set(worker) == numbers
+    frames = input_frames.InputFrames(tmp_path)
+    assert {frames.number_of(path): path for path in worker.values()} == worker
+    assert frames.number_of(tmp_path / "notes.txt") is None
+    assert frames.number_of(tmp_path / "sub" / names[0]) is None
+
+
+def test_frames_of_patterns_and_of_a_sequence(tmp_path: Path) -> None:
+    assert input_frames.PICTURE_SUFFIXES == sequence_files.PICTURE_SUFFIXES
+    picture = tmp_path / "shot_0042.png"
+    picture.touch()
+    for name in ("shot_####.png", "shot_%04d.png"):
+        frames = input_frames.InputFrames(tmp_path / name)
+        assert frames.number_of(picture) == 42
+        assert frames.number_of(tmp_path / "shot_42.png") is None
+        assert frames.number_of(tmp_path / "other_0042.png") is None
+    sequence = input_frames.InputFrames(picture, as_sequence=True)
+    assert sequence.number_of(tmp_path / "shot_0043.png") == 43
+    assert input_frames.InputFrames(picture).number_of(tmp_path / "shot_0043.png") is None
+
+
+def test_a_clip_of_pictures_is_turned_as_its_pictures_are(tmp_path: Path) -> None:
+    """Stored sideways, as EXIF orientation 6 says; Blender shows clips as they are stored."""
+    exif = b"Exif\0\0MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 0x0112, 3, 1, 6, 0, 0)
+    (tmp_path / "shot_0001.jpg").write_bytes(b"\xff\xd8\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif)
+    clip = SimpleNamespace(
+        source="SEQUENCE", filepath=str(tmp_path / "shot_0001.jpg"), library=None, size=(640, 480), frame_start=1,
+        frame_offset=0,
+    )  # fmt: skip
+    background = SimpleNamespace(source="MOVIE_CLIP", clip=clip)
+    frames = input_frames.InputFrames(tmp_path / "shot_####.jpg")
+    shown = canvas._shown_behind(background, current_scene(), frames)  # type: ignore[arg-type]
+    assert shown is not None
+    assert shown[1] == canvas.Orientation(False, 1)
 
 
 @pytest.mark.parametrize("turned", [False, True])

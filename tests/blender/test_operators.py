@@ -79,6 +79,23 @@ def test_the_request_is_what_the_worker_understands(tmp_path: Path) -> None:
     assert other["options"]["engine"] == "landmarks"
 
 
+def test_paths_may_be_relative_to_the_blend_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    asked = []
+    monkeypatch.setattr(reconstruct, "wait_for_request", lambda _, request: asked.append(request) or [])
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
+    settings = current_scene().twohand
+    settings.input_path, settings.take_path, settings.shape_take_path = "//a.png", "//a.hands.npz", "//b.hands.npz"
+    settings.shape_source = "TAKE"
+    assert bpy.ops.twohand.reconstruct() == {"FINISHED"}
+    assert bpy.ops.twohand.reconstruct(input_path="//c.png", take_path="//c.hands.npz") == {"FINISHED"}
+    places = [(request["input"], request["out"]) for request in asked]
+    assert places == [(str(tmp_path / f"{name}.png"), str(tmp_path / f"{name}.hands.npz")) for name in "ac"]
+    assert asked[0]["options"] == {"shape_from": str(tmp_path / "b.hands.npz")}
+    assert not [str(warning.message) for warning in recwarn if "relative" in str(warning.message)]
+
+
 @pytest.mark.skipif(not WORKER_PYTHON, reason="no TWOHAND_WORKER_PYTHON: the worker's packages are elsewhere")
 def test_the_worker_understands_every_argument(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The real worker: an input that is missing is found only after the arguments were accepted."""

@@ -73,6 +73,14 @@ def test_the_shape_of_another_take(tmp_path: Path) -> None:
     settings.shape_take_path = str(tmp_path / "b.hands.npz")
     options = worker_options.worker_options(current_scene(), tmp_path / "a.png")
     assert options == {"shape_from": str(tmp_path / "b.hands.npz")}
+    settings.engine = "INTERSHAPE"
+    assert worker_options.worker_options(current_scene(), tmp_path / "a.png") == options | {"engine": "intershape"}
+
+
+@pytest.mark.parametrize("fps", [29.97, 1e-5])
+def test_a_frame_rate_is_sent_as_it_was_typed(tmp_path: Path, fps: float) -> None:
+    current_scene().twohand.sequence_fps = fps
+    assert worker_options.worker_options(current_scene(), tmp_path)["fps"] == fps
 
 
 def test_settings_are_locked_and_say_why_while_a_reconstruction_runs(monkeypatch: pytest.MonkeyPatch) -> None:

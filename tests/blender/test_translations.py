@@ -80,6 +80,28 @@ def test_the_main_labels_are_translated(language: str) -> None:
         assert catalogue["Operator", text] != text
 
 
+def labels_of_the_tab() -> Iterator[Text]:
+    """What buttons, settings and their choices are called."""
+    operators = {item.bl_idname: item.bl_label for item in registration.CLASSES if issubclass(item, bpy.types.Operator)}
+    for path in (ROOT / "twohand_blender" / "panels").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "operator":
+                given = {keyword.arg: ast.literal_eval(keyword.value) for keyword in node.keywords}
+                name = ast.literal_eval(node.args[0]) if isinstance(node.args[0], ast.Constant) else ""
+                yield "Operator", given.get("text", operators.get(name, ""))
+    for prop in properties.TWOHAND_PG_settings.bl_rna.properties:
+        if prop.identifier not in ("name", "rna_type", "boxes", "box_index"):
+            yield "*", prop.name
+            yield from (("*", item.name) for item in getattr(prop, "enum_items", ()))
+
+
+def test_german_has_every_label_of_the_tab() -> None:
+    alike = {"MANO", "InterShape", "CPU", "CUDA", ""}
+    with registered():
+        missing = {key for key in labels_of_the_tab() if key not in translations.CATALOGUES["de_DE"]}
+    assert {text for _, text in missing} <= alike
+
+
 def test_blender_gets_the_catalogues_and_is_told_to_forget_them(
     empty_file: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from ..boxes import boxes_of, remove_boxes, source_key
+from ..boxes import boxes_of, remove_boxes
 from ..properties import settings_of
 from ..scene.editing import scene_of
 
@@ -21,7 +21,7 @@ class TWOHAND_OT_clear_boxes(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         settings = settings_of(scene_of(context))
-        if not boxes_of(settings, source_key(settings.input_path)):
+        if not boxes_of(settings, settings.input_path):
             cls.poll_message_set("This input has no boxes")
             return False
         return True

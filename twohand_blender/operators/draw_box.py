@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import bpy
 from bpy.props import EnumProperty, FloatVectorProperty, IntProperty
 
 from ..box_overlay import draw_boxes
-from ..boxes import SIDE_ITEMS, boxes_of, is_numbered, put_box, source_key
+from ..boxes import SIDE_ITEMS, boxes_of, frames_of, put_box
 from ..canvas import NO_CANVAS, Canvas, canvas_of, canvases
 from ..picture_map import Point, Rectangle
 from ..properties import settings_of
@@ -65,11 +66,11 @@ the hand is started anew in that frame and followed from there"""
         return True
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[Any]:  # noqa: ARG002 - Blender's signature
-        """With the mouse, in any editor of the window that shows the picture."""
+        """With the mouse, in any editor of the window that shows the input."""
         window, screen = cast(bpy.types.Window, context.window), cast(bpy.types.Screen, context.screen)
         scene = scene_of(context)
-        if next(canvases(screen, scene, numbered=is_numbered(settings_of(scene))), None) is None:
-            self.report({"ERROR"}, f"No editor shows the picture. {NO_CANVAS}.")
+        if next(canvases(screen, scene, frames_of(settings_of(scene))), None) is None:
+            self.report({"ERROR"}, f"No editor shows the input '{_input_name(scene)}'. {NO_CANVAS}.")
             return {"CANCELLED"}
         self._start, self._canvas = None, None
         end_drawing()
@@ -116,10 +117,15 @@ the hand is started anew in that frame and followed from there"""
 
     def _press(self, context: bpy.types.Context, event: bpy.types.Event) -> None:
         scene, screen = scene_of(context), cast(bpy.types.Screen, context.screen)
-        for canvas in canvases(screen, scene, numbered=is_numbered(settings_of(scene))):
+        for canvas in canvases(screen, scene, frames_of(settings_of(scene))):
             if canvas.holds(event.mouse_x, event.mouse_y):
                 self._canvas = canvas
                 self._start = self._end = canvas.local(event.mouse_x, event.mouse_y)
+                return
+        for area in screen.areas:
+            x, y = event.mouse_x - area.x, event.mouse_y - area.y
+            if area.type == "IMAGE_EDITOR" and 0 <= x < area.width and 0 <= y < area.height:
+                self.report({"WARNING"}, f"This editor does not show the input '{_input_name(scene)}'.")
 
     def _release(self, context: bpy.types.Context, event: bpy.types.Event) -> set[Any]:
         canvas, start = self._canvas, self._start
@@ -144,12 +150,12 @@ the hand is started anew in that frame and followed from there"""
         drawn, region = cast("bpy.types.Area | None", context.area), context.region
         scene = scene_of(context)
         settings = settings_of(scene)
-        canvas = canvas_of(drawn, scene, numbered=is_numbered(settings)) if drawn is not None else None
+        canvas = canvas_of(drawn, scene, frames_of(settings)) if drawn is not None else None
         if canvas is None or canvas.region != region:
             return
         boxes: list[tuple[str, Rectangle]] = [
             (box.side, cast(Rectangle, tuple(box.rectangle)))
-            for box in boxes_of(settings, source_key(settings.input_path))
+            for box in boxes_of(settings, settings.input_path)
             if box.frame == canvas.frame
         ]
         if self._canvas is not None and self._start is not None and self._canvas.area == drawn:
@@ -165,6 +171,10 @@ def end_drawing() -> None:
     while _HANDLERS:
         space, handler = _HANDLERS.pop()
         space.draw_handler_remove(handler, "WINDOW")
+
+
+def _input_name(scene: bpy.types.Scene) -> str:
+    return Path(bpy.path.abspath(settings_of(scene).input_path)).name
 
 
 def _redraw(screen: bpy.types.Screen) -> None:

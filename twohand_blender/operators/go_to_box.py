@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import bpy
 
-from ..boxes import active_box, is_numbered
+from ..boxes import active_box, frames_of
 from ..canvas import canvases
 from ..properties import settings_of
 from ..scene.editing import scene_of
@@ -33,8 +33,9 @@ class TWOHAND_OT_go_to_box(bpy.types.Operator):
         if box is None:
             return {"CANCELLED"}
         screen = cast("bpy.types.Screen | None", context.screen)
-        # Editors may show the source shifted against the scene; without any, both count alike.
-        shown = next(canvases(screen, scene, numbered=is_numbered(settings)), None) if screen is not None else None
-        shift = scene.frame_current - shown.frame if shown is not None else 0
-        scene.frame_set(box.frame + shift)
+        shown = list(canvases(screen, scene, frames_of(settings))) if screen is not None else []
+        shifts = [canvas.shift for canvas in shown if canvas.shift is not None]
+        if shifts or box.frame not in {canvas.frame for canvas in shown}:
+            # Editors may show the source shifted against the scene; without any, both count alike.
+            scene.frame_set(box.frame + (shifts[0] if shifts else 0))
         return {"FINISHED"}

@@ -35,13 +35,13 @@ class TWOHAND_OT_reconstruct(bpy.types.Operator):
             name="Input",
             description="Picture, movie or folder. Empty: the scene's setting",
             subtype="FILE_PATH",
-            options={"SKIP_SAVE"},
+            options={"SKIP_SAVE", "PATH_SUPPORTS_BLEND_RELATIVE"},
         )
         take_path: StringProperty(
             name="Take",
             description="Where to keep the take. Empty: the scene's setting",
             subtype="FILE_PATH",
-            options={"SKIP_SAVE"},
+            options={"SKIP_SAVE", "PATH_SUPPORTS_BLEND_RELATIVE"},
         )
         engine: EnumProperty(
             name="Engine",

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import bpy
 
-from ..boxes import boxes_of, source_key
+from ..boxes import boxes_of, is_of
 from ..properties import TWOHAND_PG_settings, settings_of
 from ..scene.editing import scene_of
 from .lines import draw_lines, line_length
@@ -37,8 +37,8 @@ class TWOHAND_UL_boxes(bpy.types.UIList):
 
     def filter_items(self, context: bpy.types.Context, data: Any, property: str) -> Any:  # noqa: ARG002
         settings = cast(TWOHAND_PG_settings, data)
-        source = source_key(settings.input_path)
-        flags = [self.bitflag_filter_item if box.source == source else 0 for box in settings.boxes]
+        source = settings.input_path
+        flags = [self.bitflag_filter_item if is_of(box, source) else 0 for box in settings.boxes]
         order = sorted(range(len(settings.boxes)), key=lambda index: (settings.boxes[index].frame, index))
         places = [0] * len(order)
         for place, index in enumerate(order):
@@ -75,7 +75,7 @@ def _draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     row = layout.row(align=True)
     row.operator("twohand.draw_box", text="Right Hand", icon="ADD").side = "RIGHT"
     row.operator("twohand.draw_box", text="Left Hand", icon="ADD").side = "LEFT"
-    if not boxes_of(settings, source_key(settings.input_path)):
+    if not boxes_of(settings, settings.input_path):
         hint = "For hands that are not found, or taken for the wrong side: the hand is followed from its box on"
         draw_lines(layout, [hint], line_length(context))
         return

@@ -10,6 +10,9 @@ GERMAN: Final = {
     ("Operator", "Cancel"): "Abbrechen",
     ("Operator", "Import Take..."): "Take importieren...",
     ("Operator", "Import What Is Done"): "Fertige Bilder importieren",
+    ("Operator", "Resume"): "Fortsetzen",
+    ("Operator", "Show Log"): "Protokoll zeigen",
+    ("Operator", "Set Up..."): "Einrichten...",
     ("Operator", "Open Preferences"): "Einstellungen öffnen",
     ("Operator", "Use Active Clip/Image"): "Aktiven Clip/Bild verwenden",
     ("Operator", "Draw Hand Box"): "Rahmen um Hand zeichnen",
@@ -83,7 +86,18 @@ GERMAN: Final = {
         "*",
         "MANO needs its files: import mano_v1_2.zip in the add-on's preferences",
     ): "MANO braucht seine Dateien: mano_v1_2.zip in den Einstellungen des Add-ons importieren",
+    ("*", "Picture, movie or folder"): "Bild, Film oder Ordner",
+    ("*", "The reconstruction is not set up yet."): "Die Rekonstruktion ist noch nicht eingerichtet.",
     # tooltips
+    ("*", "Go on where the last reconstruction stopped"): "Dort weitermachen, wo die letzte Rekonstruktion anhielt",
+    (
+        "*",
+        "Open the log of the last reconstruction as a text, to read it or to report an error with it",
+    ): "Das Protokoll der letzten Rekonstruktion als Text öffnen, zum Lesen oder um einen Fehler zu melden",
+    (
+        "*",
+        "Make the Python environment that reconstructs. Shows first what is downloaded, how much, and where it goes",
+    ): "Die Python-Umgebung der Rekonstruktion anlegen. Zeigt zuvor, was und wie viel geladen wird und wohin",
     (
         "*",
         "Find the hands in a picture or movie and build them as rigged, keyframed meshes",
@@ -119,6 +133,11 @@ GERMAN: Final = {
     ("*", "Where the focal length of the camera comes from"): "Woher die Brennweite der Kamera kommt",
     # why a button is greyed
     ("*", "A reconstruction is running"): "Eine Rekonstruktion läuft",
+    (
+        "*",
+        "The reconstruction is being set up, or model files are being imported",
+    ): "Die Rekonstruktion wird eingerichtet, oder Modelldateien werden importiert",
+    ("*", "No reconstruction was stopped half-way"): "Es wurde keine Rekonstruktion auf halbem Weg angehalten",
     ("*", "No reconstruction is running"): "Es läuft keine Rekonstruktion",
     ("*", "The reconstruction is being stopped"): "Die Rekonstruktion wird angehalten",
     ("*", "There are no hands in this scene"): "In dieser Szene sind keine Hände",
