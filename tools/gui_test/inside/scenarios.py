@@ -121,6 +121,7 @@ def crashed() -> Steps:
     process = Path("/proc", str(running().job.process_id))
     bpy.ops.preferences.addon_disable(module="bl_ext.user_default.twohand")
     yield from wait_for(lambda: not process.exists(), 5, "the worker of the disabled add-on did not end")
+    bpy.ops.preferences.addon_enable(module="bl_ext.user_default.twohand")  # Blender keeps what was so when it ends
 
 
 def killed() -> Steps:
