@@ -227,7 +227,7 @@ def test_other_pictures_than_the_input_are_no_canvas(tmp_path: Path) -> None:
     assert input_frames.InputFrames(None).number_of(tmp_path / "a.mp4") is None
 
 
-def test_an_image_editor_is_a_canvas_where_it_shows_the_input() -> None:
+def test_an_image_editor_is_a_canvas_where_it_shows_the_input(monkeypatch: pytest.MonkeyPatch) -> None:
     settings, screen = current_scene().twohand, bpy.context.screen
     area = max(screen.areas, key=lambda area: area.width * area.height)
     area.type = "IMAGE_EDITOR"
@@ -240,6 +240,11 @@ def test_an_image_editor_is_a_canvas_where_it_shows_the_input() -> None:
     settings.input_path = str(PICTURE)
     (shown,) = canvas.canvases(screen, current_scene(), boxes.frames_of(settings))
     assert (shown.area, shown.frame) == (area, 1)
+    tool.send("LEFTMOUSE", "PRESS", shown.region.x + 5, shown.region.y + 5)
+    assert tool._canvas.area == area
+    monkeypatch.setattr(canvas.Canvas, "holds", lambda *_: False)  # as for its header
+    tool.send("LEFTMOUSE", "PRESS", area.x + 5, area.y + 5)
+    assert len(tool.reports) == 1, "said of the other picture only"
 
 
 def test_going_to_a_box_from_beyond_the_movies_end() -> None:

@@ -117,14 +117,16 @@ the hand is started anew in that frame and followed from there"""
 
     def _press(self, context: bpy.types.Context, event: bpy.types.Event) -> None:
         scene, screen = scene_of(context), cast(bpy.types.Screen, context.screen)
-        for canvas in canvases(screen, scene, frames_of(settings_of(scene))):
+        shown = list(canvases(screen, scene, frames_of(settings_of(scene))))
+        for canvas in shown:
             if canvas.holds(event.mouse_x, event.mouse_y):
                 self._canvas = canvas
                 self._start = self._end = canvas.local(event.mouse_x, event.mouse_y)
                 return
         for area in screen.areas:
             x, y = event.mouse_x - area.x, event.mouse_y - area.y
-            if area.type == "IMAGE_EDITOR" and 0 <= x < area.width and 0 <= y < area.height:
+            is_other = area.type == "IMAGE_EDITOR" and all(canvas.area != area for canvas in shown)
+            if is_other and 0 <= x < area.width and 0 <= y < area.height:
                 self.report({"WARNING"}, f"This editor does not show the input '{_input_name(scene)}'.")
 
     def _release(self, context: bpy.types.Context, event: bpy.types.Event) -> set[Any]:
