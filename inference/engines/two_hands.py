@@ -165,7 +165,7 @@ class TwoHandsRun:
         """What the networks alone say of the next frame."""
         source = CropSource(rgb)
         self._frames_to_search -= 1
-        expected = self._expected(boxes.given)
+        expected = self._expected(boxes.given, self._previous)
         regions = self._where_they_were(set(boxes.given))
         regions |= {
             side: region for side, box in boxes.given.items() if (region := self._in_box(source, side, box)) is not None
@@ -178,7 +178,7 @@ class TwoHandsRun:
         if is_new_view:
             # The first frame, a cut, or another picture: no hand is where one was, so none is followed.
             seen, self._pinned = seen.without(strayed), frozenset()
-            expected = {side: "boxed" if side in boxes.given else "new" for side in SIDES}
+            expected = self._expected(boxes.given, followed=())
         if any(side not in seen.hands for side in self._previous):
             self._frames_to_search = 0
         missing: list[Side] = [side for side in SIDES if side not in seen.hands and side not in boxes.given]
@@ -318,9 +318,9 @@ class TwoHandsRun:
 
     # --- what is there ----------------------------------------------------------------------------------------------
 
-    def _expected(self, boxed: Iterable[Side]) -> dict[Side, Expectation]:
-        given = set(boxed)
-        return {side: "boxed" if side in given else "followed" if side in self._previous else "new" for side in SIDES}
+    def _expected(self, boxed: Iterable[Side], followed: Iterable[Side]) -> dict[Side, Expectation]:
+        given, known = set(boxed), set(followed)
+        return {side: "boxed" if side in given else "followed" if side in known else "new" for side in SIDES}
 
     def _settled(self, source: CropSource, regions: dict[Side, Region], expected: Mapping[Side, Expectation]) -> Sight:
         """Read, look again in the squares that the joints ask for, and keep what can be believed."""

@@ -76,13 +76,13 @@ def test_no_camera_and_one_without_a_focal_length() -> None:
 
 
 def test_the_camera_of_the_hands_does_not_take_its_place(tmp_path: Path) -> None:
-    add_camera().lens = 42.0
+    data = add_camera()
     mine, settings = current_scene().camera, current_scene().twohand
     settings.focal_source = "CAMERA"
     take = tmp_path / "a.hands.npz"
     write_take(make_take(2), take)
     assert bpy.ops.twohand.import_take(filepath=str(take)) == {"FINISHED"}
     assert current_scene().camera != mine
-    mine.data.lens = 50.0
+    data.lens = 50.0
     assert scene_focal.focal_options(current_scene()) == {"focal_mm": pytest.approx(50.0)}
     assert "prop focal_camera" in draw(panels.TWOHAND_PT_camera)
