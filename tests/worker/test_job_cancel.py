@@ -87,6 +87,7 @@ def test_a_first_frame_after_the_cancel_gets_its_time(fake):
 def test_a_worker_deaf_to_the_request_is_interrupted(fake):
     job = fake(
         """
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
         try:
             hello(); progress(4); time.sleep(60)
         except KeyboardInterrupt:
