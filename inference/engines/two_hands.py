@@ -146,8 +146,9 @@ class TwoHandsRun:
 
     def reconstruct_frame(self, rgb: NDArray[np.uint8], boxes: FrameBoxes = NO_BOXES) -> dict[Side, HandInFrame]:
         """See `EngineRun.reconstruct_frame`."""
-        sight = self.see(rgb, boxes)
-        seen = self._agreed(CropSource(rgb), sight)
+        source = CropSource(rgb)
+        sight = self._see(source, boxes)
+        seen = self._agreed(source, sight)
         fitted = self._fitter.fit_frame(seen, self._previous, self._offset_m(sight))
         self._previous = fitted
         self._pinned = frozenset(side for side in (*self._pinned, *boxes.given) if side in fitted)
@@ -163,7 +164,9 @@ class TwoHandsRun:
 
     def see(self, rgb: NDArray[np.uint8], boxes: FrameBoxes = NO_BOXES) -> Sight:
         """What the networks alone say of the next frame."""
-        source = CropSource(rgb)
+        return self._see(CropSource(rgb), boxes)
+
+    def _see(self, source: CropSource, boxes: FrameBoxes) -> Sight:
         self._frames_to_search -= 1
         expected = self._expected(boxes.given, self._previous)
         regions = self._where_they_were(set(boxes.given))
