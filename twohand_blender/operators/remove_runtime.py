@@ -9,10 +9,10 @@ import bpy
 from ..managed_runtime import runtime_state
 from ..preferences import forget_findings
 from ..runtime.plan import megabytes
-from ..runtime.state import RuntimeStanding, remove_runtime
+from ..runtime.state import remove_runtime
 from .messages import errors_reported
 from .preparing import PREPARING, let_worker_go, redraw
-from .set_up_runtime import set_up_refusal
+from .set_up_runtime import change_refusal
 
 
 class TWOHAND_OT_remove_runtime(bpy.types.Operator):
@@ -24,10 +24,7 @@ class TWOHAND_OT_remove_runtime(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:  # noqa: ARG003 - Blender's signature
-        reason = set_up_refusal()
-        state = runtime_state()
-        if not reason and state is not None and state.standing is RuntimeStanding.NONE:
-            reason = "Nothing is set up yet"
+        reason = change_refusal()
         if reason:
             cls.poll_message_set(reason)
         return not reason

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 import bpy
 from bpy.props import BoolProperty
 
-from ..managed_runtime import runtime_state, variant_to_set_up
-from ..runtime.state import RuntimeStanding
+from ..managed_runtime import variant_to_set_up
 from .messages import errors_reported
-from .set_up_runtime import set_up_refusal, start_set_up
+from .set_up_runtime import change_refusal, start_set_up
 
 
 class TWOHAND_OT_repair_runtime(bpy.types.Operator):
@@ -29,10 +28,7 @@ class TWOHAND_OT_repair_runtime(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:  # noqa: ARG003 - Blender's signature
-        reason = set_up_refusal()
-        state = runtime_state()
-        if not reason and state is not None and state.standing is RuntimeStanding.NONE:
-            reason = "Nothing is set up yet"
+        reason = change_refusal()
         if reason:
             cls.poll_message_set(reason)
         return not reason

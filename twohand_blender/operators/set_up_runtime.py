@@ -14,6 +14,7 @@ from ..preferences import forget_findings, preferences_of, wheels_folder_of
 from ..record_process import RecordProcess
 from ..runtime.child import setup_command
 from ..runtime.plan import CPU, RESEARCH, Plan, obstacle
+from ..runtime.state import RuntimeStanding
 from .messages import errors_reported
 from .preparing import PREPARING, let_worker_go, preparing_refusal
 
@@ -101,6 +102,14 @@ def set_up_refusal() -> str:
     if runtime_state() is None:
         return "Only an installed extension has a folder to set up in"
     return preparing_refusal()
+
+
+def change_refusal() -> str:
+    """Why what is set up cannot be mended or removed now, empty where it can."""
+    state = runtime_state()
+    if state is not None and state.standing is RuntimeStanding.NONE:
+        return set_up_refusal() or "Nothing is set up yet"
+    return set_up_refusal()
 
 
 def start_set_up(context: bpy.types.Context, variant: str, *, wait: bool) -> None:
